@@ -1,0 +1,257 @@
+"""Train a network; stopped at any moment and called again, it ends in the same weights."""
+
+import hashlib
+import json
+import shutil
+import time
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from fmnist_utils.batches import Batches
+from fmnist_utils.errors import UserError
+from fmnist_utils.model import build
+
+STATE_FILES = ("last.weights.h5", "best.weights.h5")
+
+
+class Run(NamedTuple):
+    """What a training produced: the best network, a value per epoch and curve, the best epoch."""
+
+    model: keras.Model
+    history: dict
+    best_epoch: int
+
+
+def train(recipe, splits, run_dir, seed=0, epochs=None) -> Run:
+    """Train `recipe` on `splits.train` and return the network with the best validation loss.
+
+    `epochs` replaces the recipe's own number; a learning-rate schedule spans it. The validation
+    loss is the plain cross-entropy in nats, on the averaged weights where the recipe averages.
+    `history` holds loss, accuracy, val_loss and val_accuracy; `best_epoch` counts from 1.
+
+    After every epoch the whole state is in `run_dir`. Called again with the same arguments, it
+    goes on after the last epoch there, or returns at once if none is left.
+
+    Raises UserError where an argument is out of range, where `run_dir` cannot be written or holds
+    another run, and where no state in it is whole.
+    """
+    recipe = replace(recipe, epochs=recipe.epochs if epochs is None else epochs)
+    _check_whole_number("EPOCHS", recipe.epochs, at_least=1)
+    _check_whole_number("SEED", seed, at_least=0)
+    run_dir = Path(run_dir)
+    identity = _identity(recipe, splits, seed)
+    state = _latest_state(run_dir, identity)
+    if state and state["epoch"] == recipe.epochs:
+        print(f"This run was finished before: {recipe.epochs} epochs, in {run_dir}.")
+    else:
+        _fit(recipe, splits, run_dir, seed, identity, state)
+        state = _latest_state(run_dir, identity)
+    best = build(recipe)
+    best.load_weights(state["folder"] / "best.weights.h5")
+    return Run(best, state["history"], _best_epoch(state["history"]))
+
+
+def _fit(recipe, splits, run_dir, seed, identity, state):
+    """Train from `state` (None: from the start) to the last epoch, a state on disk after each."""
+    keras.utils.set_random_seed(seed)
+    batches = Batches(splits.train, recipe.batch_size, recipe.augmentations, seed)
+    model = build(recipe)
+    model.compile(
+        _optimizer(recipe, len(batches)),
+        keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        metrics=["accuracy"],
+        # 50 steps at a go spare 2.5 ms of Keras' own work in each.
+        steps_per_execution=min(50, len(batches)),
+        jit_compile=keras.backend.backend() == "jax",  # on a CPU, TensorFlow is faster without
+    )
+    model.optimizer.build(model.trainable_variables)
+    checkpoint = Checkpoint(recipe, splits.validation, batches, run_dir, identity)
+    if state:
+        print(f"Going on after epoch {state['epoch']} of {recipe.epochs}, from {run_dir}.")
+        checkpoint.restore(model, state)
+    model.fit(
+        batches,
+        epochs=recipe.epochs,
+        initial_epoch=state["epoch"] if state else 0,
+        shuffle=False,
+        callbacks=[checkpoint],
+        verbose=0,
+    )
+
+
+def _optimizer(recipe, steps_per_epoch):
+    rate = recipe.learning_rate
+    if recipe.schedule == "cosine":
+        rate = keras.optimizers.schedules.CosineDecay(
+            0.0,
+            (recipe.epochs - 1) * steps_per_epoch,
+            warmup_target=recipe.learning_rate,
+            warmup_steps=steps_per_epoch,
+        )
+    return keras.optimizers.Adam(
+        rate,
+        weight_decay=recipe.weight_decay or None,
+        use_ema=recipe.weight_averaging > 0,
+        ema_momentum=recipe.weight_averaging,
+    )
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """At every epoch's end: validate, keep the best weights, write the whole state, print a line.
+
+    Nothing random has a memory: when an epoch begins, its order, its augmentation and the masks
+    of its dropout are set from `(seed, epoch)` alone.
+    """
+
+    def __init__(self, recipe, validation, batches, run_dir, identity):
+        super().__init__()
+        self.validation = validation
+        self.batches = batches
+        self.run_dir = run_dir
+        self.identity = identity
+        self.history = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
+        self.best = build(recipe)
+
+    def restore(self, model, state):
+        """Put `state` back into `model`, its optimizer and this callback."""
+        model.load_weights(state["folder"] / "last.weights.h5")
+        self.best.load_weights(state["folder"] / "best.weights.h5")
+        self.history = state["history"]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.started = time.monotonic()
+        self.batches.epoch = epoch
+        for index, layer in enumerate(self.model.layers):
+            if hasattr(layer, "seed_generator"):
+                source = np.random.SeedSequence((self.identity["seed"], epoch, index))
+                layer.seed_generator.state.assign(source.generate_state(2) >> 1)
+
+    def on_epoch_end(self, epoch, logs=None):
+        raw = [np.array(variable) for variable in self.model.trainable_variables]
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        loss, accuracy = _validate(self.model, self.validation)
+        values = {**logs, "val_loss": loss, "val_accuracy": accuracy}
+        for name, curve in self.history.items():
+            curve.append(float(values[name]))
+        if _best_epoch(self.history) == epoch + 1:
+            self.best.set_weights(self.model.get_weights())
+        for variable, value in zip(self.model.trainable_variables, raw, strict=True):
+            variable.assign(value)
+        self._write(epoch + 1)
+        print(self._line(), flush=True)
+
+    def _write(self, epoch):
+        """Write the state under a temporary name, then rename it; the one before it stays."""
+        folder = self.run_dir / f"epoch-{epoch:03d}"
+        temporary = folder.with_suffix(".tmp")
+        try:
+            for older in self.run_dir.glob("epoch-*"):
+                if older.name != f"epoch-{epoch - 1:03d}":
+                    shutil.rmtree(older)
+            temporary.mkdir()
+            self.model.save_weights(temporary / "last.weights.h5")
+            self.best.save_weights(temporary / "best.weights.h5")
+            state = {
+                "run": self.identity,
+                "epoch": epoch,
+                "history": self.history,
+                "sha256": {name: _sha256(temporary / name) for name in STATE_FILES},
+            }
+            (temporary / "state.json").write_text(json.dumps(state, indent=1))
+            temporary.rename(folder)
+        except (OSError, RuntimeError) as error:  # h5py raises either when the disk is full
+            raise UserError(
+                f"The state after epoch {epoch} cannot be written to {self.run_dir} ({error}); "
+                f"make room there and run this again: it goes on after epoch {epoch - 1}."
+            ) from None
+
+    def _line(self):
+        loss, accuracy, val_loss, val_accuracy = (curve[-1] for curve in self.history.values())
+        epoch, epochs = len(self.history["loss"]), self.identity["epochs"]
+        best = "  best so far" if _best_epoch(self.history) == epoch else ""
+        return (
+            f"epoch {epoch:2d}/{epochs}  {time.monotonic() - self.started:3.0f} s"
+            f"  training: loss {loss:.4f}, accuracy {accuracy:.2%}"
+            f"  validation: loss {val_loss:.4f}, accuracy {val_accuracy:.2%}{best}"
+        )
+
+
+def _validate(model, split):
+    """Return the mean cross-entropy in nats and the accuracy of `model` on `split`."""
+    probabilities = model.predict(split.images, batch_size=1000, verbose=0)
+    right = np.take_along_axis(probabilities, split.labels[:, None], axis=1)
+    loss = -np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean()
+    return loss, (probabilities.argmax(axis=1) == split.labels).mean()
+
+
+def _best_epoch(history):
+    return int(np.argmin(history["val_loss"])) + 1
+
+
+def _check_whole_number(name, value, at_least):
+    if not isinstance(value, int) or value < at_least:
+        raise UserError(f"{name} is {value!r}; give a whole number of at least {at_least}.")
+
+
+def _identity(recipe, splits, seed):
+    """Return what makes two runs the same run, as JSON holds it."""
+    data = hashlib.sha256()
+    for split in (splits.train, splits.validation):
+        for array in split:
+            data.update(np.ascontiguousarray(array))
+    identity = {**asdict(recipe), "seed": seed, "data": data.hexdigest()}
+    return json.loads(json.dumps(identity))
+
+
+def _latest_state(run_dir, identity):
+    """Return the last whole state in `run_dir` with its folder, or None where there is none."""
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"RUN_DIR {run_dir} cannot be made or written ({error}); choose another folder."
+        ) from None
+    folders = sorted(run_dir.glob("epoch-*[0-9]"), key=lambda path: (len(path.name), path.name))
+    for folder in reversed(folders):
+        try:
+            state = _read_state(folder)
+        except (OSError, ValueError, KeyError) as error:
+            print(f"{folder} is not whole ({error}); looking for the state before it.")
+            continue
+        _check_same_run(run_dir, state["run"], identity)
+        return state
+    if folders:
+        raise UserError(
+            f"No state in {run_dir} is whole, so this run cannot go on; "
+            "delete the folder to start afresh, or choose another RUN_DIR."
+        )
+    return None
+
+
+def _read_state(folder):
+    state = json.loads((folder / "state.json").read_text())
+    for name, expected in state["sha256"].items():
+        if _sha256(folder / name) != expected:
+            raise ValueError(f"{name} was truncated or altered")
+    return {**state, "folder": folder}
+
+
+def _check_same_run(run_dir, found, wanted):
+    differences = [
+        f"{key} {found.get(key)!r} there, {value!r} asked for"
+        for key, value in wanted.items()
+        if found.get(key) != value
+    ]
+    if differences:
+        raise UserError(
+            f"{run_dir} holds another run ({'; '.join(differences)}); choose another RUN_DIR."
+        )
+
+
+def _sha256(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
