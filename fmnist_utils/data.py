@@ -142,6 +142,7 @@ def _download(target):
 
     partial = target.with_name(f"{target.stem}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)  # else get_file turns to /tmp
         keras.utils.get_file(
             partial.name,
             MIRROR + target.name,

@@ -131,7 +131,10 @@ class Checkpoint(keras.callbacks.Callback):
                 layer.seed_generator.state.assign(source.generate_state(2) >> 1)
 
     def on_epoch_end(self, epoch, logs=None):
-        raw = [np.array(variable) for variable in self.model.trainable_variables]
+        raw = [
+            np.copy(keras.ops.convert_to_numpy(variable))
+            for variable in self.model.trainable_variables
+        ]
         self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         loss, accuracy = _validate(self.model, self.validation)
         values = {**logs, "val_loss": loss, "val_accuracy": accuracy}
@@ -159,7 +162,7 @@ class Checkpoint(keras.callbacks.Callback):
                 "run": self.identity,
                 "epoch": epoch,
                 "history": self.history,
-                "sha256": {name: _sha256(temporary / name) for name in STATE_FILES},
+                "sha256": {name: file_hash(temporary / name) for name in STATE_FILES},
             }
             (temporary / "state.json").write_text(json.dumps(state, indent=1))
             temporary.rename(folder)
@@ -180,12 +183,17 @@ class Checkpoint(keras.callbacks.Callback):
         )
 
 
+def cross_entropy(probabilities, labels):
+    """Return the mean of -log(probability of the right class), in nats."""
+    right = np.take_along_axis(probabilities, labels[:, None], axis=1)
+    return float(-np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean())
+
+
 def _validate(model, split):
-    """Return the mean cross-entropy in nats and the accuracy of `model` on `split`."""
+    """Return the cross-entropy and the accuracy of `model` on `split`."""
     probabilities = model.predict(split.images, batch_size=1000, verbose=0)
-    right = np.take_along_axis(probabilities, split.labels[:, None], axis=1)
-    loss = -np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean()
-    return loss, (probabilities.argmax(axis=1) == split.labels).mean()
+    accuracy = (probabilities.argmax(axis=1) == split.labels).mean()
+    return cross_entropy(probabilities, split.labels), float(accuracy)
 
 
 def _best_epoch(history):
@@ -235,7 +243,7 @@ def _latest_state(run_dir, identity):
 def _read_state(folder):
     state = json.loads((folder / "state.json").read_text())
     for name, expected in state["sha256"].items():
-        if _sha256(folder / name) != expected:
+        if file_hash(folder / name) != expected:
             raise ValueError(f"{name} was truncated or altered")
     return {**state, "folder": folder}
 
@@ -252,6 +260,7 @@ def _check_same_run(run_dir, found, wanted):
         )
 
 
-def _sha256(path):
+def file_hash(path):
+    """Return the SHA-256 of the file at `path`, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,33 @@
+# Each target sets up what it needs: on a fresh machine one command is enough.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+
+PARAMETERS := RECIPE EPOCHS SEED RUN_DIR MODEL
+papermill = .venv/bin/papermill --log-output --no-progress-bar --log-level INFO \
+	$(foreach name,$(PARAMETERS),$(if $($(name)),-p $(name) '$($(name))')) $(1) runs/$(1)
+
+.PHONY: train infer notebook data test bench clean
+
+test: .venv data
+	.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	$(PYTHON) -m pytest
+
+.venv: requirements.txt requirements-dev.txt
+	python3 -m venv .venv
+	$(PYTHON) -m pip install --quiet --requirement requirements-dev.txt
+	touch .venv
+
+# The network first; where there is none, Debian's package, unpacked without root.
+data: .venv
+	@$(PYTHON) -c "from fmnist_utils import data; data.load()" 2>/dev/null || $(MAKE) debian-data
+	@$(PYTHON) -c "from fmnist_utils import data; data.load()"
+
+.PHONY: debian-data
+debian-data:
+	set -e; folder=$$(mktemp -d); trap "rm -rf $$folder" EXIT; \
+	mkdir -p $$folder/lists/partial $$folder/cache/archives/partial; chmod -R 755 $$folder; cd $$folder; \
+	apt="apt-get -qq -o Dir::State::Lists=$$folder/lists -o Dir::Cache=$$folder/cache"; \
+	$$apt update; $$apt download dataset-fashion-mnist; dpkg -x dataset-fashion-mnist_*.deb .; \
+	cache=$${KERAS_HOME:-$$HOME/.keras}/datasets/fashion-mnist; mkdir -p $$cache; \
+	cp usr/share/datasets/fashion-mnist/*.gz $$cache

@@ -1,0 +1,118 @@
+"""Every number that says how good a network is."""
+
+from dataclasses import asdict, dataclass
+
+import keras
+import numpy as np
+from sklearn import metrics
+
+from fmnist_utils.data import CLASS_NAMES
+from fmnist_utils.errors import UserError
+from fmnist_utils.training import cross_entropy
+
+
+@dataclass(frozen=True)
+class Report:
+    """How a network does on one split; shares are between 0 and 1.
+
+    `precision`, `recall` and `f1` are means over the ten classes (macro). `thresholded_precision`
+    is Keras' `Precision` metric: of all probabilities above 0.5, the share that is right.
+    `calibration_error` is the expected difference between confidence and accuracy over 15 bins
+    (Guo and others, 2017, arXiv 1706.04599). `mirrored_accuracy` is had from the mean of the
+    probabilities for an image and for its mirror image. `confusion[t][p]` counts the images of
+    class `t` called `p`. `probabilities` is `float32 (N, 10)`.
+    """
+
+    loss: float
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    thresholded_precision: float
+    calibration_error: float
+    mirrored_accuracy: float
+    per_class: dict
+    confusion: list
+    probabilities: np.ndarray
+
+    def as_dict(self):
+        """Return what goes into JSON: everything but the probabilities."""
+        fields = asdict(self)
+        del fields["probabilities"]
+        return fields
+
+
+def evaluate(model, split) -> Report:
+    """Measure `model` on `split`; raise UserError unless its images are what `load` gives."""
+    _check(split)
+    probabilities = model.predict(split.images, batch_size=1000, verbose=0)
+    mirrored = model.predict(split.images[:, :, ::-1], batch_size=1000, verbose=0)
+    labels, predicted = split.labels, probabilities.argmax(axis=1)
+    classes = np.arange(len(CLASS_NAMES))
+    per_class = metrics.classification_report(
+        labels,
+        predicted,
+        labels=classes,
+        target_names=CLASS_NAMES,
+        output_dict=True,
+        zero_division=0,
+    )
+    mean = per_class["macro avg"]
+    thresholded = keras.metrics.Precision()
+    thresholded.update_state(np.eye(len(classes))[labels], probabilities)
+    return Report(
+        loss=cross_entropy(probabilities, labels),
+        accuracy=float((predicted == labels).mean()),
+        precision=float(mean["precision"]),
+        recall=float(mean["recall"]),
+        f1=float(mean["f1-score"]),
+        thresholded_precision=float(thresholded.result()),
+        calibration_error=calibration_error(probabilities, labels),
+        mirrored_accuracy=float(((probabilities + mirrored).argmax(axis=1) == labels).mean()),
+        per_class={name: per_class[name] for name in CLASS_NAMES},
+        confusion=metrics.confusion_matrix(labels, predicted, labels=classes).tolist(),
+        probabilities=probabilities,
+    )
+
+
+def most_confused(confusion, count=5):
+    """Return the `count` largest mistakes of a confusion matrix as (true, predicted, images)."""
+    mistakes = np.array(confusion)
+    np.fill_diagonal(mistakes, 0)
+    largest = np.argsort(-mistakes, axis=None, kind="stable")[:count]
+    pairs = np.stack(np.unravel_index(largest, mistakes.shape), axis=1)
+    return [(CLASS_NAMES[t], CLASS_NAMES[p], int(mistakes[t, p])) for t, p in pairs]
+
+
+def reliability(probabilities, labels, bins=15):
+    """Return mean confidence, accuracy and share of the images in each of `bins` equal bins.
+
+    Three arrays `float64 (bins,)`; confidence and accuracy are NaN where a bin is empty.
+    """
+    confidence = probabilities.max(axis=1)
+    right = probabilities.argmax(axis=1) == labels
+    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
+    counts = np.bincount(bin_of, minlength=bins)
+    with np.errstate(invalid="ignore"):
+        mean_confidence = np.bincount(bin_of, confidence, minlength=bins) / counts
+        accuracy = np.bincount(bin_of, right, minlength=bins) / counts
+    return mean_confidence, accuracy, counts / len(labels)
+
+
+def calibration_error(probabilities, labels):
+    """Return the expected calibration error over 15 bins, between 0 and 1."""
+    confidence, accuracy, share = reliability(probabilities, labels)
+    return float(np.nansum(share * np.abs(confidence - accuracy)))
+
+
+def _check(split):
+    images, labels = split
+    if np.issubdtype(images.dtype, np.floating) and np.isnan(images).any():
+        raise UserError("The images hold NaN; give raw pixels as `data.load()` returns them.")
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (28, 28, 1):
+        raise UserError(
+            f"The images are {images.dtype} {images.shape}; "
+            "give raw pixels, uint8 (N, 28, 28, 1), as `data.load()` returns them."
+        )
+    if len(labels) != len(images) or not len(images):
+        raise UserError(f"There are {len(images)} images and {len(labels)} labels; give one each.")
