@@ -10,6 +10,19 @@ from fmnist_utils.data import CLASS_NAMES
 from fmnist_utils.errors import UserError
 from fmnist_utils.training import cross_entropy
 
+# What the original project reported, and the confusions that its author read off the matrix.
+ORIGINAL = {
+    "parameters": 1_630_474,
+    "best_epoch": 10,
+    "accuracy": 0.9161,
+    "thresholded_precision": 0.9273,
+}
+ORIGINAL_CONFUSIONS = {
+    "T-shirt/top": ("Shirt",),
+    "Coat": ("Pullover", "Shirt"),
+    "Shirt": ("Pullover", "Coat"),
+}
+
 
 @dataclass(frozen=True)
 class Report:
@@ -116,3 +129,45 @@ def _check(split):
         )
     if len(labels) != len(images) or not len(images):
         raise UserError(f"There are {len(images)} images and {len(labels)} labels; give one each.")
+
+
+def findings(confusion):
+    """Return the original's three findings beside the counts of `confusion`, a row each.
+
+    A finding holds where the classes that it names are the ones most often predicted by mistake.
+    """
+    rows = []
+    for true, named in ORIGINAL_CONFUSIONS.items():
+        mistakes = dict(zip(CLASS_NAMES, confusion[CLASS_NAMES.index(true)], strict=True))
+        del mistakes[true]
+        most = sorted(mistakes, key=mistakes.get, reverse=True)[: len(named)]
+        counts = ", ".join(f"{name} {mistakes[name]}" for name in most)
+        rows.append(
+            {
+                "true class": true,
+                "the original: mostly called": " or ".join(named),
+                "here": counts,
+                "all mistakes": sum(mistakes.values()),
+                "holds": "yes" if set(most) == set(named) else "no",
+            }
+        )
+    return rows
+
+
+def claims(run, report):
+    """Return each claim of the original beside the figure of a `Run` and its test `Report`."""
+    worse = run.history["val_loss"][-1] > min(run.history["val_loss"])
+    parameters = run.model.count_params()
+    original = ORIGINAL["parameters"], ORIGINAL["best_epoch"]
+    rows = [
+        ("parameters", f"{original[0]:,}", f"{parameters:,}", parameters == original[0]),
+        ("best epoch", original[1], run.best_epoch, run.best_epoch == original[1]),
+        ("overfitting after it", "yes", "yes" if worse else "no", worse),
+    ]
+    for figure in ("accuracy", "thresholded_precision"):
+        claimed, ours = ORIGINAL[figure], getattr(report, figure)
+        rows.append((figure.replace("_", " "), f"{claimed:.2%}", f"{ours:.2%}", ours >= claimed))
+    return [
+        {"claim": claim, "original": claimed, "here": ours, "holds": "yes" if holds else "no"}
+        for claim, claimed, ours, holds in rows
+    ]

@@ -1,0 +1,179 @@
+"""Every picture. Each function draws one figure from plain data, shows it and returns None."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import seaborn as sns
+
+from fmnist_utils.data import CLASS_NAMES
+from fmnist_utils.evaluation import reliability
+
+WIDTH = 9.0  # inches: fits the output column of Colab and of JupyterLab
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#999999"
+
+
+def classes(split, per_class=10):
+    """Show the first `per_class` images of each class, a class a row."""
+    figure, axes = plt.subplots(len(CLASS_NAMES), per_class, figsize=(WIDTH, 8.4))
+    for label, row in enumerate(axes):
+        for axis, image in zip(row, split.images[split.labels == label], strict=False):
+            _garment(axis, image)
+        row[0].text(
+            -0.2, 0.5, CLASS_NAMES[label], transform=row[0].transAxes, ha="right", va="center"
+        )
+    figure.suptitle("The ten classes, ten training images each")
+    _show(figure)
+
+
+def augmentation(image, draws, title):
+    """Show one `image` and what an augmentation made of it in several `draws`."""
+    figure, axes = plt.subplots(1, len(draws) + 1, figsize=(WIDTH, 1.6))
+    for axis, picture in zip(axes, [image, *draws], strict=True):
+        _garment(axis, picture)
+    axes[0].set_title("original", fontsize=10)
+    figure.suptitle(title)
+    _show(figure)
+
+
+def network(model):
+    """Draw `model` as a row of blocks: what each layer is, its output's shape, its parameters."""
+    layers = [layer for layer in model.layers if layer.name != "flatten"]
+    figure, axis = plt.subplots(figsize=(WIDTH, 3.4))
+    colours = {"Conv2D": BLUE, "Dense": ORANGE, "MaxPooling2D": GREEN}
+    for place, layer in enumerate(layers):
+        kind = type(layer).__name__
+        shape = tuple(layer.output.shape[1:])
+        height = 0.35 + 0.65 * (shape[0] / 28 if len(shape) == 3 else shape[0] / 512)
+        axis.bar(place, height, width=0.62, color=colours.get(kind, GREY))
+        axis.text(place, height + 0.04, " × ".join(map(str, shape)), ha="center", fontsize=8)
+        parameters = f"\n{layer.count_params():,}" if layer.count_params() else ""
+        axis.text(place, -0.05, _layer_name(layer) + parameters, ha="center", va="top", fontsize=8)
+    axis.set(ylim=(-0.4, 1.2), xlim=(-0.6, len(layers) - 0.4))
+    axis.axis("off")
+    axis.set_title(f"The network: shapes above, {model.count_params():,} parameters below")
+    _show(figure)
+
+
+def _layer_name(layer):
+    kind = type(layer).__name__
+    names = {
+        "Rescaling": "pixels\nto 0..1",
+        "Conv2D": "convolution\n3 × 3, ReLU",
+        "BatchNormalization": "batch\nnormalisation",
+        "MaxPooling2D": "max-pool\n2 × 2",
+        "Dense": "fully\nconnected",
+    }
+    return f"dropout\n{layer.rate}" if kind == "Dropout" else names[kind]
+
+
+def history(curves, best_epoch, original_epoch=10):
+    """Draw loss and accuracy over the epochs, with the best epoch and the original's marked."""
+    epochs = np.arange(1, len(curves["loss"]) + 1)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
+    for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
+        axis.plot(epochs, curves[name], color=BLUE, label="training")
+        axis.plot(epochs, curves[f"val_{name}"], color=ORANGE, label="validation")
+        axis.axvline(best_epoch, color=GREEN, label=f"best: epoch {best_epoch}")
+        axis.axvline(
+            original_epoch, color=GREY, linestyle=":", label=f"original's: {original_epoch}"
+        )
+        axis.set(title=f"{name.capitalize()} by epoch", xlabel="epoch", ylabel=name)
+        axis.xaxis.get_major_locator().set_params(integer=True)
+    axes[0].legend(fontsize=9)
+    _show(figure)
+
+
+def confusion(matrix):
+    """Draw the confusion matrix as a heat map: true classes down, predicted ones across."""
+    table = pd.DataFrame(matrix, index=CLASS_NAMES, columns=CLASS_NAMES)
+    figure, axis = plt.subplots(figsize=(WIDTH, 7))
+    sns.heatmap(
+        table, annot=True, fmt="d", cmap="Blues", vmax=200, cbar=False, ax=axis, linewidths=0.5
+    )
+    axis.set(
+        xlabel="predicted", ylabel="true", title="Images of each true class, by predicted class"
+    )
+    axis.tick_params(axis="x", rotation=40)
+    plt.setp(axis.get_xticklabels(), ha="right")
+    _show(figure)
+
+
+def confused(split, probabilities, pairs, per_pair=8):
+    """Show images behind the most confused `pairs`: (true, predicted, count), a pair a row."""
+    predicted = probabilities.argmax(axis=1)
+    figure, axes = plt.subplots(len(pairs), per_pair, figsize=(WIDTH, 1.15 * len(pairs) + 0.4))
+    for row, (true, called, count) in zip(np.atleast_2d(axes), pairs, strict=True):
+        chosen = (split.labels == CLASS_NAMES.index(true)) & (
+            predicted == CLASS_NAMES.index(called)
+        )
+        for axis in row:
+            axis.axis("off")
+        for axis, image in zip(row, split.images[chosen], strict=False):
+            _garment(axis, image)
+        caption = f"{true}\ncalled {called}\n{count} times"
+        row[0].text(
+            -0.2, 0.5, caption, transform=row[0].transAxes, ha="right", va="center", fontsize=9
+        )
+    figure.suptitle("The most confused pairs")
+    _show(figure)
+
+
+def confident_mistakes(split, probabilities, count=10):
+    """Show the mistakes that the network was surest of."""
+    predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
+    wrong = np.flatnonzero(predicted != split.labels)
+    chosen = wrong[np.argsort(-confidence[wrong], kind="stable")[:count]]
+    figure, axes = plt.subplots(-(-count // 5), 5, figsize=(WIDTH, 2.3 * -(-count // 5)))
+    for axis in axes.flat:
+        axis.axis("off")
+    for axis, index in zip(axes.flat, chosen, strict=False):
+        _garment(axis, split.images[index])
+        true, called = CLASS_NAMES[split.labels[index]], CLASS_NAMES[predicted[index]]
+        axis.set_title(f"{called}, {confidence[index]:.1%}\nlabelled {true}", fontsize=9)
+    figure.suptitle("The most confident mistakes")
+    _show(figure)
+
+
+def calibration(probabilities, labels):
+    """Draw the reliability diagram: accuracy against confidence, in 15 bins."""
+    confidence, accuracy, share = reliability(probabilities, labels)
+    filled = share > 0
+    figure, axis = plt.subplots(figsize=(5, 4.4))
+    axis.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="perfectly calibrated")
+    axis.scatter(confidence[filled], accuracy[filled], 20 + 400 * share[filled], color=BLUE)
+    axis.plot(confidence[filled], accuracy[filled], color=BLUE, label="the network")
+    axis.set(xlabel="confidence", ylabel="accuracy", title="Is it right as often as it claims?")
+    axis.set(xlim=(0.1, 1.03), ylim=(0, 1.05))
+    axis.legend()
+    _show(figure)
+
+
+def predictions(images, probabilities, labels=None):
+    """Show each image beside its three likeliest classes as bars; wrong ones in orange."""
+    figure, axes = plt.subplots(len(images), 2, figsize=(6.5, 1.15 * len(images)), squeeze=False)
+    for row, (picture, bars) in enumerate(axes):
+        likeliest = np.argsort(-probabilities[row], kind="stable")[:3]
+        right = labels is None or likeliest[0] == labels[row]
+        _garment(picture, images[row])
+        if labels is not None:
+            name = CLASS_NAMES[labels[row]]
+            picture.text(-0.15, 0.5, name, transform=picture.transAxes, ha="right", va="center")
+        bars.barh(range(3), probabilities[row][likeliest], color=BLUE if right else ORANGE)
+        for place, label in enumerate(likeliest):
+            text = f"{CLASS_NAMES[label]}  {probabilities[row][label]:.1%}"
+            bars.text(probabilities[row][label] + 0.02, place, text, va="center", fontsize=9)
+        bars.set(xlim=(0, 1.6), ylim=(2.6, -0.6))
+        bars.axis("off")
+    _show(figure)
+
+
+def _garment(axis, image):
+    axis.imshow(image.squeeze(), cmap="gray_r", vmin=0, vmax=255)
+    axis.axis("off")
+
+
+def _show(figure):
+    figure.tight_layout()
+    plt.show()
+    plt.close(figure)
