@@ -7,7 +7,7 @@ PARAMETERS := RECIPE EPOCHS SEED RUN_DIR MODEL
 papermill = .venv/bin/papermill --log-output --no-progress-bar --log-level INFO \
 	$(foreach name,$(PARAMETERS),$(if $($(name)),-p $(name) '$($(name))')) $(1) runs/$(1)
 
-.PHONY: train infer notebook data test bench clean
+.PHONY: train infer notebook data test bench
 
 test: .venv data
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -17,6 +17,23 @@ test: .venv data
 	python3 -m venv .venv
 	$(PYTHON) -m pip install --quiet --requirement requirements-dev.txt
 	touch .venv
+
+train: data
+	@mkdir -p runs
+	$(call papermill,train.ipynb)
+	@echo "The executed notebook with every figure is runs/train.ipynb; the model's folder is named at its end, above."
+
+infer: data
+	@mkdir -p runs
+	$(call papermill,inference.ipynb)
+	@echo "The executed notebook is runs/inference.ipynb."
+
+notebook: data
+	.venv/bin/jupyter lab
+
+# Trains three seeds in full (or takes them from runs/) and rewrites saved_model/.
+bench: data
+	$(PYTHON) -m benchmarks.seeds
 
 # The network first; where there is none, Debian's package, unpacked without root.
 data: .venv
