@@ -72,8 +72,8 @@ def history(curves, best_epoch, original_epoch=10):
     epochs = np.arange(1, len(curves["loss"]) + 1)
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
     for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
-        axis.plot(epochs, curves[name], color=BLUE, label="training")
-        axis.plot(epochs, curves[f"val_{name}"], color=ORANGE, label="validation")
+        axis.plot(epochs, curves[name], ".-", color=BLUE, label="training")
+        axis.plot(epochs, curves[f"val_{name}"], ".-", color=ORANGE, label="validation")
         axis.axvline(best_epoch, color=GREEN, label=f"best: epoch {best_epoch}")
         axis.axvline(
             original_epoch, color=GREY, linestyle=":", label=f"original's: {original_epoch}"
@@ -124,7 +124,7 @@ def confident_mistakes(split, probabilities, count=10):
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != split.labels)
     chosen = wrong[np.argsort(-confidence[wrong], kind="stable")[:count]]
-    figure, axes = plt.subplots(-(-count // 5), 5, figsize=(WIDTH, 2.3 * -(-count // 5)))
+    figure, axes = plt.subplots(-(-count // 5), 5, figsize=(WIDTH, 2.5 * -(-count // 5)))
     for axis in axes.flat:
         axis.axis("off")
     for axis, index in zip(axes.flat, chosen, strict=False):
