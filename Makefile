@@ -21,12 +21,15 @@ test: .venv data
 train: data
 	@mkdir -p runs
 	$(call papermill,train.ipynb)
-	@echo "The executed notebook with every figure is runs/train.ipynb; the model's folder is named at its end, above."
+	@.venv/bin/jupyter nbconvert --log-level WARN --to html runs/train.ipynb
+	@echo "The executed notebook is runs/train.ipynb; its figures, for a browser, are in runs/train.html."
+	@sed -n 's/^ *"\(The network and its results are .*\)\\n".*/\1/p' runs/train.ipynb
 
 infer: data
 	@mkdir -p runs
 	$(call papermill,inference.ipynb)
-	@echo "The executed notebook is runs/inference.ipynb."
+	@.venv/bin/jupyter nbconvert --log-level WARN --to html runs/inference.ipynb
+	@echo "The executed notebook is runs/inference.ipynb; its figures, for a browser, are in runs/inference.html."
 
 notebook: data
 	.venv/bin/jupyter lab

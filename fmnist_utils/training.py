@@ -15,7 +15,7 @@ from fmnist_utils.batches import Batches
 from fmnist_utils.errors import UserError
 from fmnist_utils.model import build
 
-STATE_FILES = ("last.weights.h5", "best.weights.h5")
+STATE_FILES = ("last.npz", "best.npz")
 
 
 class Run(NamedTuple):
@@ -51,7 +51,7 @@ def train(recipe, splits, run_dir, seed=0, epochs=None) -> Run:
         _fit(recipe, splits, run_dir, seed, identity, state)
         state = _latest_state(run_dir, identity)
     best = build(recipe)
-    best.load_weights(state["folder"] / "best.weights.h5")
+    _restore(best.weights, state["folder"] / "best.npz")
     return Run(best, state["history"], _best_epoch(state["history"]))
 
 
@@ -88,7 +88,7 @@ def _optimizer(recipe, steps_per_epoch):
     if recipe.schedule == "cosine":
         rate = keras.optimizers.schedules.CosineDecay(
             0.0,
-            (recipe.epochs - 1) * steps_per_epoch,
+            max(1, (recipe.epochs - 1) * steps_per_epoch),
             warmup_target=recipe.learning_rate,
             warmup_steps=steps_per_epoch,
         )
@@ -114,12 +114,14 @@ class Checkpoint(keras.callbacks.Callback):
         self.run_dir = run_dir
         self.identity = identity
         self.history = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
-        self.best = build(recipe)
+        self.served = build(recipe)  # takes the weights that are validated: averaged, perhaps
+        self.best_weights = None
 
     def restore(self, model, state):
         """Put `state` back into `model`, its optimizer and this callback."""
-        model.load_weights(state["folder"] / "last.weights.h5")
-        self.best.load_weights(state["folder"] / "best.weights.h5")
+        _restore(_variables(model), state["folder"] / "last.npz")
+        _restore(self.served.weights, state["folder"] / "best.npz")
+        self.best_weights = self.served.get_weights()
         self.history = state["history"]
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -131,21 +133,22 @@ class Checkpoint(keras.callbacks.Callback):
                 layer.seed_generator.state.assign(source.generate_state(2) >> 1)
 
     def on_epoch_end(self, epoch, logs=None):
-        raw = [
-            np.copy(keras.ops.convert_to_numpy(variable))
-            for variable in self.model.trainable_variables
-        ]
-        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
-        loss, accuracy = _validate(self.model, self.validation)
+        weights = self._served_weights()
+        self.served.set_weights(weights)
+        loss, accuracy = _validate(self.served, self.validation)
         values = {**logs, "val_loss": loss, "val_accuracy": accuracy}
         for name, curve in self.history.items():
             curve.append(float(values[name]))
         if _best_epoch(self.history) == epoch + 1:
-            self.best.set_weights(self.model.get_weights())
-        for variable, value in zip(self.model.trainable_variables, raw, strict=True):
-            variable.assign(value)
+            self.best_weights = weights
         self._write(epoch + 1)
         print(self._line(), flush=True)
+
+    def _served_weights(self):
+        """Return a copy of the weights to validate: the average where the recipe averages."""
+        self.served.set_weights(self.model.get_weights())
+        self.model.optimizer.finalize_variable_values(self.served.trainable_variables)
+        return [np.copy(array) for array in self.served.get_weights()]
 
     def _write(self, epoch):
         """Write the state under a temporary name, then rename it; the one before it stays."""
@@ -156,8 +159,8 @@ class Checkpoint(keras.callbacks.Callback):
                 if older.name != f"epoch-{epoch - 1:03d}":
                     shutil.rmtree(older)
             temporary.mkdir()
-            self.model.save_weights(temporary / "last.weights.h5")
-            self.best.save_weights(temporary / "best.weights.h5")
+            np.savez(temporary / "last.npz", *map(_array, _variables(self.model)))
+            np.savez(temporary / "best.npz", *self.best_weights)
             state = {
                 "run": self.identity,
                 "epoch": epoch,
@@ -166,7 +169,7 @@ class Checkpoint(keras.callbacks.Callback):
             }
             (temporary / "state.json").write_text(json.dumps(state, indent=1))
             temporary.rename(folder)
-        except (OSError, RuntimeError) as error:  # h5py raises either when the disk is full
+        except OSError as error:
             raise UserError(
                 f"The state after epoch {epoch} cannot be written to {self.run_dir} ({error}); "
                 f"make room there and run this again: it goes on after epoch {epoch - 1}."
@@ -181,6 +184,21 @@ class Checkpoint(keras.callbacks.Callback):
             f"  training: loss {loss:.4f}, accuracy {accuracy:.2%}"
             f"  validation: loss {val_loss:.4f}, accuracy {val_accuracy:.2%}{best}"
         )
+
+
+def _variables(model):
+    """Return what a training changes: the weights and the optimizer's own variables."""
+    return [*model.weights, *model.optimizer.variables]
+
+
+def _array(variable):
+    return keras.ops.convert_to_numpy(variable)
+
+
+def _restore(variables, path):
+    with np.load(path) as arrays:
+        for variable, name in zip(variables, arrays.files, strict=True):
+            variable.assign(arrays[name])
 
 
 def cross_entropy(probabilities, labels):

@@ -1,0 +1,103 @@
+"""A training that was stopped ends as one that was not."""
+
+import os
+import random
+import resource
+import subprocess
+import sys
+
+import pytest
+
+from benchmarks import kill
+from fmnist_utils import training
+from fmnist_utils.errors import UserError
+
+
+def test_killed_at_every_step_of_writing(tmp_path):
+    third_epoch = 21  # the two before it take ten steps each
+    moments = iter([third_epoch, *range(1, 15)])
+    assert not kill.survive("everything", tmp_path, moments, kills=15)
+
+
+def test_killed_at_random_moments(tmp_path):
+    draw = random.Random(0).uniform
+    moments = iter(lambda: draw(0.3, 0.9), None)
+    assert not kill.survive("everything", tmp_path, moments, kills=10)
+
+
+@pytest.fixture
+def run_dir(few, tmp_path):
+    training.train(kill.EVERYTHING, few, tmp_path, epochs=2)
+    return tmp_path
+
+
+FILES = (*training.STATE_FILES, "state.json")
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_a_damaged_state_is_named_and_the_one_before_it_used(run_dir, few, file, capsys):
+    before = training.train(kill.EVERYTHING, few, run_dir, epochs=2)
+    damaged = run_dir / "epoch-002" / file
+    damaged.write_bytes(damaged.read_bytes()[:-50])
+    after = training.train(kill.EVERYTHING, few, run_dir, epochs=2)
+    printed = capsys.readouterr().out
+    assert "epoch-002 is not whole" in printed
+    assert "Going on after epoch 1 of 2" in printed
+    assert after.history == before.history
+
+
+def test_where_no_state_is_whole_it_says_so(run_dir, few):
+    for file in run_dir.glob("epoch-*/best.npz"):
+        file.write_bytes(b"")
+    with pytest.raises(UserError, match=r"No state in .* is whole"):
+        training.train(kill.EVERYTHING, few, run_dir, epochs=2)
+
+
+def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path):
+    """A limit on the size of files stands in for the disk: the write fails in the same way."""
+    code = f"from benchmarks import kill; kill.child('everything', {str(tmp_path)!r}, 0)"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+        capture_output=True,
+        text=True,
+    )
+    assert "UserError: The state after epoch 1 cannot be written" in ended.stderr
+    assert ended.returncode == 1
+    assert not list(tmp_path.glob("epoch-???"))
+
+
+def test_the_folder_holds_at_most_two_epochs(run_dir):
+    assert sorted(path.name for path in run_dir.iterdir()) == ["epoch-001", "epoch-002"]
+
+
+def test_jax_trains_and_resumes(tmp_path):
+    code = """
+from benchmarks import kill
+from fmnist_utils import data, training
+splits = data.Splits(*(data.Split(x[:320], y[:320]) for x, y in data.load()))
+write = training.Checkpoint._write
+def stop(checkpoint, epoch):
+    write(checkpoint, epoch)
+    if epoch == 1:
+        raise KeyboardInterrupt
+whole = training.train(kill.EVERYTHING, splits, {folder!r} + "/whole", epochs=2)
+training.Checkpoint._write = stop
+try:
+    training.train(kill.EVERYTHING, splits, {folder!r} + "/stopped", epochs=2)
+except KeyboardInterrupt:
+    training.Checkpoint._write = write
+stopped = training.train(kill.EVERYTHING, splits, {folder!r} + "/stopped", epochs=2)
+assert stopped.history == whole.history
+for one, other in zip(stopped.model.get_weights(), whole.model.get_weights()):
+    assert (one == other).all()
+import keras
+print(keras.backend.backend(), whole.history["loss"][-1] < whole.history["loss"][0])
+""".format(folder=str(tmp_path))
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+    )
+    assert ended.stdout.splitlines()[-1] == "jax True", ended.stderr
