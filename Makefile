@@ -3,7 +3,7 @@ SHELL := /bin/bash
 PYTHON := .venv/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-PARAMETERS := RECIPE EPOCHS SEED RUN_DIR MODEL
+PARAMETERS := RECIPE EPOCHS SEED RUN_DIR MODEL PHOTOS
 papermill = .venv/bin/papermill --log-output --no-progress-bar --log-level INFO \
 	$(foreach name,$(PARAMETERS),$(if $($(name)),-p $(name) '$($(name))')) $(1) runs/$(1)
 

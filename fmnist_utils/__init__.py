@@ -8,6 +8,7 @@ Data flows one way, and so do the imports:
     training    `train`: fit, keep the best weights, go on after a stop
     evaluation  `evaluate`: every number
     store       `save` and `load` a trained model with its results
+    photos      pictures from outside: `read`, `prepare`, `classify`
     plots       every picture
 
 `errors` holds the one exception that they raise for a user's mistake.

@@ -1,5 +1,7 @@
 """Every picture. Each function draws one figure from plain data, shows it and returns None."""
 
+import textwrap
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -159,13 +161,47 @@ def predictions(images, probabilities, labels=None):
         if labels is not None:
             name = CLASS_NAMES[labels[row]]
             picture.text(-0.15, 0.5, name, transform=picture.transAxes, ha="right", va="center")
-        bars.barh(range(3), probabilities[row][likeliest], color=BLUE if right else ORANGE)
-        for place, label in enumerate(likeliest):
-            text = f"{CLASS_NAMES[label]}  {probabilities[row][label]:.1%}"
-            bars.text(probabilities[row][label] + 0.02, place, text, va="center", fontsize=9)
-        bars.set(xlim=(0, 1.6), ylim=(2.6, -0.6))
-        bars.axis("off")
+        ranking = [(CLASS_NAMES[label], probabilities[row][label]) for label in likeliest]
+        _bars(bars, ranking, BLUE if right else ORANGE)
     _show(figure)
+
+
+def photos(items):
+    """Show each `photos.Classified`: the photo, the cut-out, the network's input, its answer."""
+    figure, axes = plt.subplots(len(items), 4, figsize=(WIDTH, 1.9 * len(items)), squeeze=False)
+    for row, item in zip(axes, items, strict=True):
+        for axis in row:
+            axis.axis("off")
+        if item.error:
+            row[0].text(0, 0.5, "\n".join(textwrap.wrap(item.error, 90)), color=ORANGE, va="center")
+            continue
+        for axis, (name, stage) in zip(row, item.prepared.stages.items(), strict=False):
+            axis.imshow(stage, cmap="gray", vmin=0, vmax=255)
+            axis.set_title(name, fontsize=9)
+        _bars(row[3], item.ranking[:3], ORANGE if item.warning else BLUE)
+        row[3].set_title(item.warning, fontsize=9, color=ORANGE)
+    _show(figure)
+
+
+def contact_sheet(images, names, wrong=(), columns=12):
+    """Show many `images` small, each under its name; those whose index is in `wrong` in orange."""
+    rows = -(-len(images) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 0.95 * rows), squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    for place, (axis, image, name) in enumerate(zip(axes.flat, images, names, strict=False)):
+        axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
+        axis.set_title(name, fontsize=7, color=ORANGE if place in wrong else "black")
+    _show(figure)
+
+
+def _bars(axis, ranking, colour):
+    names, shares = zip(*ranking, strict=True)
+    axis.barh(range(len(names)), shares, color=colour)
+    for place, (name, share) in enumerate(ranking):
+        axis.text(share + 0.02, place, f"{name}  {share:.1%}", va="center", fontsize=9)
+    axis.set(xlim=(0, 1.6), ylim=(len(names) - 0.4, -0.6))
+    axis.axis("off")
 
 
 def _garment(axis, image):
