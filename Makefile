@@ -4,31 +4,42 @@ PYTHON := .venv/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 PARAMETERS := RECIPE EPOCHS SEED RUN_DIR MODEL PHOTOS
-papermill = .venv/bin/papermill --log-output --no-progress-bar --log-level INFO \
-	$(foreach name,$(PARAMETERS),$(if $($(name)),-p $(name) '$($(name))')) $(1) runs/$(1)
+# A run that fails leaves the notebook that was executed before as it is.
+papermill = mkdir -p runs && .venv/bin/papermill --log-output --no-progress-bar --log-level INFO \
+	$(foreach name,$(PARAMETERS),$(if $($(name)),-p $(name) '$($(name))')) $(1) runs/.$(1) && \
+	mv runs/.$(1) runs/$(1) && .venv/bin/jupyter nbconvert --log-level WARN --to html runs/$(1)
 
-.PHONY: train infer notebook data test bench
+.PHONY: train infer notebook data test test-colab bench
 
-test: .venv data
+test: data
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .
 	$(PYTHON) -m pytest
 
-.venv: requirements.txt requirements-dev.txt
+# The notebooks on Colab's own versions of the packages.
+test-colab: data .venv-colab/installed
+	.venv-colab/bin/python -m pytest tests/test_colab.py tests/test_notebooks.py
+
+.venv-colab/installed: tests/colab/constraints.txt
+	@for python in python3.13 $$HOME/.pyenv/versions/3.13.*/bin/python \
+		python3.12 $$HOME/.pyenv/versions/3.12.*/bin/python; do \
+		$$python -m venv --clear .venv-colab 2>/dev/null && break; \
+	done || { echo "Colab runs Python 3.13 or 3.12, and neither is found here; install one."; exit 1; }
+	.venv-colab/bin/pip install --quiet --constraint $< tensorflow keras numpy matplotlib \
+		scikit-learn seaborn pandas pillow opencv-python-headless tqdm ipython ipykernel papermill pytest
+	touch $@
+
+.venv/installed: requirements.txt requirements-dev.txt
 	python3 -m venv .venv
 	$(PYTHON) -m pip install --quiet --requirement requirements-dev.txt
-	touch .venv
+	touch $@
 
 train: data
-	@mkdir -p runs
-	$(call papermill,train.ipynb)
-	@.venv/bin/jupyter nbconvert --log-level WARN --to html runs/train.ipynb
+	@$(call papermill,train.ipynb)
 	@echo "The executed notebook is runs/train.ipynb; its figures, for a browser, are in runs/train.html."
 	@sed -n 's/^ *"\(The network and its results are .*\)\\n".*/\1/p' runs/train.ipynb
 
 infer: data
-	@mkdir -p runs
-	$(call papermill,inference.ipynb)
-	@.venv/bin/jupyter nbconvert --log-level WARN --to html runs/inference.ipynb
+	@$(call papermill,inference.ipynb)
 	@echo "The executed notebook is runs/inference.ipynb; its figures, for a browser, are in runs/inference.html."
 
 notebook: data
@@ -39,13 +50,13 @@ bench: data
 	$(PYTHON) -m benchmarks.seeds
 
 # The network first; where there is none, Debian's package, unpacked without root.
-data: .venv
+data: .venv/installed
 	@$(PYTHON) -c "from fmnist_utils import data; data.load()" 2>/dev/null || $(MAKE) debian-data
 	@$(PYTHON) -c "from fmnist_utils import data; data.load()"
 
 .PHONY: debian-data
 debian-data:
-	set -e; folder=$$(mktemp -d); trap "rm -rf $$folder" EXIT; \
+	@set -e; folder=$$(mktemp -d); trap "rm -rf $$folder" EXIT; \
 	mkdir -p $$folder/lists/partial $$folder/cache/archives/partial; chmod -R 755 $$folder; cd $$folder; \
 	apt="apt-get -qq -o Dir::State::Lists=$$folder/lists -o Dir::Cache=$$folder/cache"; \
 	$$apt update; $$apt download dataset-fashion-mnist; dpkg -x dataset-fashion-mnist_*.deb .; \

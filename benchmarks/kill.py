@@ -5,7 +5,7 @@
 Half of the kills (SIGKILL) come at random moments, half before or after one of the steps of
 writing the state. Trained are the baseline, and a recipe with schedule, averaging and all else, on
 the first images of the real data. Also measured: what share of a baseline training's time the
-checkpoints take.
+checkpoints take. Prints a table and writes `benchmarks/kill.json`.
 """
 
 import argparse
@@ -44,7 +44,7 @@ WRITES = ((shutil, "rmtree"), (Path, "mkdir"), (Path, "write_text"), (Path, "ren
 WRITES += ((np, "savez"),)
 
 
-def child(name, folder, step):
+def child(name, folder, step, epochs=EPOCHS):
     """Train recipe `name` in `folder`; at the `step`-th step of writing, be killed (0: never)."""
     splits = data.Splits(
         *(data.Split(images[:320], labels[:320]) for images, labels in data.load())
@@ -52,7 +52,8 @@ def child(name, folder, step):
     steps = itertools.count(1)
     for owner, function in WRITES:
         setattr(owner, function, _deadly(getattr(owner, function), steps, step))
-    training.train(RECIPES[name], splits, folder, epochs=EPOCHS)
+    print("begins", flush=True)
+    training.train(RECIPES[name], splits, folder, epochs=epochs)
 
 
 def _deadly(function, steps, fatal):
@@ -68,23 +69,23 @@ def _deadly(function, steps, fatal):
 
 
 def start(name, folder, step=0):
-    """Start `child` as a process of its own."""
+    """Start `child` as a process of its own, and wait until its training begins."""
     command = [sys.executable, "-m", "benchmarks.kill", "--child", name, str(folder), str(step)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE)
+    process.stdout.readline()
+    return process
 
 
 def survive(name, folder, moments, kills):
     """Train in subfolders of `folder` until there were `kills` kills, and compare each end.
 
     `moments` says when: a whole number is a step of writing, a fraction is a share of the time that
-    the training takes without any kill. What was killed is started again in its folder; what ended
-    before its kill is followed by a new run in a new folder. Return what differed from a run that
-    was never killed.
+    a run takes from its beginning to its end without any kill. What was killed is started again in
+    its folder; what ended before its kill is followed by a new run in a new folder. Return what
+    differed from a run that was never killed.
     """
     reference = Path(folder) / "uninterrupted"
-    begun = time.monotonic()
-    _finish(name, reference)
-    length = time.monotonic() - begun
+    length = _finish(name, reference)
     folders = (Path(folder) / f"killed-{number}" for number in itertools.count())
     found = []
     while kills:
@@ -97,8 +98,11 @@ def survive(name, folder, moments, kills):
 
 
 def _finish(name, folder):
-    if start(name, folder).wait():
+    """Train to the end; return the seconds that it took."""
+    process, begun = start(name, folder), time.monotonic()
+    if process.wait():
         raise RuntimeError(f"The training in {folder} did not end well.")
+    return time.monotonic() - begun
 
 
 def _killed(name, folder, moment, length):
@@ -131,7 +135,10 @@ def _end(folder):
 
 
 def checkpoint_share(folder):
-    """Return the time of a checkpoint as a share of a baseline epoch's time, on all the data."""
+    """Return the time of a checkpoint as a share of a baseline epoch's time, on all the data.
+
+    It is the third epoch's: the first with an old state to remove, and without any compiling.
+    """
     splits = data.load()
     seconds = []
     write = training.Checkpoint._write
@@ -142,20 +149,24 @@ def checkpoint_share(folder):
         seconds.append((time.monotonic() - begun) / (time.monotonic() - checkpoint.started))
 
     training.Checkpoint._write = timed
-    training.train(BASELINE, splits, folder, epochs=1)
-    return seconds[0]
+    training.train(BASELINE, splits, folder, epochs=3)
+    return seconds[2]
 
 
 def main(kills):
     rng = random.Random(0)
+    report = {}
     print("recipe      kills  differences")
     for name in RECIPES:
-        moments = iter(lambda: rng.choice([rng.uniform(0.4, 1), rng.randrange(1, 40)]), None)
+        moments = iter(lambda: rng.choice([rng.uniform(0, 0.7), rng.randrange(1, 40)]), None)
         with tempfile.TemporaryDirectory() as folder:
             found = survive(name, folder, moments, kills)
-        print(f"{name:10s}  {kills:5d}  {len(found):11d}  {' '.join(found)}", flush=True)
+        report[name] = {"kills": kills, "differences": found}
+        print(f"{name:10s}  {kills:5d}  {len(found):11d}", flush=True)
     with tempfile.TemporaryDirectory() as folder:
-        print(f"checkpoints: {checkpoint_share(folder):.2%} of a baseline epoch")
+        report["checkpoint_share"] = checkpoint_share(folder)
+    print(f"checkpoints: {report['checkpoint_share']:.2%} of a baseline epoch")
+    Path("benchmarks/kill.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

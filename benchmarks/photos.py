@@ -2,8 +2,8 @@
 
     python -m benchmarks.photos FOLDER
 
-FOLDER holds a folder for each kind of garment, called as in Fashion-MNIST or as in Alexey
-Grigorev's clothing dataset (github.com/alexeygrigorev/clothing-dataset-small). Prints a table,
+FOLDER holds a folder for each kind of garment, called as in Alexey Grigorev's clothing dataset
+(github.com/alexeygrigorev/clothing-dataset-small). Prints a table,
 writes `benchmarks/photos.json`, and draws what the network saw, mistakes in orange, into
 `runs/photos/`. The headline is the mean of the garments' accuracies, shoes apart: those are pairs
 seen from above, which the dataset never shows.
@@ -31,7 +31,7 @@ KINDS = {
     "outwear": ("Coat",),
     "shirt": ("Shirt",),
     "shoes": ("Sandal", "Sneaker", "Ankle boot"),
-} | {name.lower().replace("/", "-"): (name,) for name in CLASS_NAMES}
+}
 
 
 def plain_resize(image):
@@ -59,6 +59,10 @@ WAYS = {"plain resize": plain_resize, "authors' steps": authors_steps, "ours": o
 
 def main(folder, model):
     files = [(kind, path) for kind in KINDS for path in sorted(Path(folder, kind).glob("*"))]
+    if not files:
+        raise SystemExit(
+            f"There is no photo in {folder}; its folders are called {', '.join(KINDS)}."
+        )
     answers = {kind: [CLASS_NAMES.index(name) for name in names] for kind, names in KINDS.items()}
     network = store.load(model).model
     counts = Counter(kind for kind, _ in files)

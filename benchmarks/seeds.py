@@ -9,17 +9,19 @@ Colab's Keras: `pip install "keras==3.13.*"`.
 """
 
 import argparse
+from dataclasses import replace
 
 from fmnist_utils import data, evaluation, store, training
 from fmnist_utils.model import RECIPES, recipe_named
 
 
 def main(recipe, seeds, epochs, directory):
+    recipe = replace(recipe, epochs=epochs or recipe.epochs)
     splits = data.load()
     runs, records = {}, []
     for seed in seeds:
-        folder = f"runs/{recipe.name}-{epochs or recipe.epochs}-seed{seed}"
-        runs[seed] = training.train(recipe, splits, folder, seed, epochs)
+        folder = f"runs/{recipe.name}-{recipe.epochs}-seed{seed}"
+        runs[seed] = training.train(recipe, splits, folder, seed)
         validation = evaluation.evaluate(runs[seed].model, splits.validation)
         test = evaluation.evaluate(runs[seed].model, splits.test)
         records.append(store.seed_results(seed, runs[seed], validation, test))
@@ -49,4 +51,6 @@ if __name__ == "__main__":
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--directory", default="saved_model")
     chosen = parser.parse_args()
+    if chosen.epochs and chosen.directory == "saved_model":
+        parser.error("what ships is trained in full: with --epochs, give another --directory")
     main(recipe_named(chosen.recipe), chosen.seeds, chosen.epochs, chosen.directory)

@@ -59,9 +59,9 @@ class Splits(NamedTuple):
 def load(directory=None) -> Splits:
     """Return Fashion-MNIST as train (50,000), validation (10,000) and test (10,000) splits.
 
-    The files come from the first of these that has them: `directory`, the folder that the
-    environment variable FMNIST_DIR names, Keras' cache, Debian's package dataset-fashion-mnist,
-    a download into Keras' cache. Wherever they come from, their content is checked.
+    The files come from `directory` or, without it, from the folder that the environment variable
+    FMNIST_DIR names; without either, from the first of these that has them whole: Keras' cache,
+    Debian's package dataset-fashion-mnist, a download into Keras' cache.
 
     Raises UserError where a file is missing or is not the official one.
     """
@@ -103,14 +103,18 @@ def _payload(name, directory):
     chosen = directory or os.environ.get("FMNIST_DIR")
     if chosen:
         return _read(Path(chosen) / f"{name}.gz")
-    cached = _keras_cache() / f"{name}.gz"
-    if os.path.exists(cached):  # False, not an error, where the folder may not be read
-        try:
-            return _read(cached)
-        except UserError:
-            return _read(_download(cached))
-    packaged = DEBIAN_DIRECTORY / f"{name}.gz"
-    return _read(packaged if packaged.exists() else _download(cached))
+    cached, packaged = (folder / f"{name}.gz" for folder in (_keras_cache(), DEBIAN_DIRECTORY))
+    damaged = ""
+    for path in (cached, packaged):
+        if os.path.exists(path):  # False, not an error, where the folder may not be read
+            try:
+                return _read(path)
+            except UserError as error:
+                damaged = f" Before: {error}"
+    try:
+        return _read(_download(cached))
+    except UserError as error:
+        raise UserError(f"{error}{damaged}") from None
 
 
 def _keras_cache():
@@ -153,5 +157,8 @@ def _download(target):
     except Exception as error:  # get_file wraps whatever the network raises in a bare Exception
         raise UserError(f"{target.name} cannot be downloaded ({error}); {WAYS_OUT}.") from None
     _read(partial)
-    os.replace(partial, target)
+    try:
+        os.replace(partial, target)
+    except OSError as error:
+        raise UserError(f"{target} cannot be written ({error}); remove what is there.") from None
     return target

@@ -119,7 +119,7 @@ def calibration_error(probabilities, labels):
 
 
 def _check(split):
-    images, labels = split
+    images, labels = map(np.asarray, split)
     if np.issubdtype(images.dtype, np.floating) and np.isnan(images).any():
         raise UserError("The images hold NaN; give raw pixels as `data.load()` returns them.")
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != (28, 28, 1):
@@ -127,8 +127,14 @@ def _check(split):
             f"The images are {images.dtype} {images.shape}; "
             "give raw pixels, uint8 (N, 28, 28, 1), as `data.load()` returns them."
         )
-    if len(labels) != len(images) or not len(images):
-        raise UserError(f"There are {len(images)} images and {len(labels)} labels; give one each.")
+    if labels.shape != (len(images),) or not len(images):
+        raise UserError(
+            f"There are {len(images)} images and labels of shape {labels.shape}; give one each."
+        )
+    if labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= len(CLASS_NAMES):
+        raise UserError(
+            "The labels are not all whole numbers from 0 to 9; check where they come from."
+        )
 
 
 def findings(confusion):

@@ -8,7 +8,7 @@ import pandas as pd
 import seaborn as sns
 
 from fmnist_utils.data import CLASS_NAMES
-from fmnist_utils.evaluation import reliability
+from fmnist_utils.evaluation import ORIGINAL, reliability
 
 WIDTH = 9.0  # inches: fits the output column of Colab and of JupyterLab
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
@@ -40,7 +40,7 @@ def augmentation(image, draws, title):
 
 def network(model):
     """Draw `model` as a row of blocks: what each layer is, its output's shape, its parameters."""
-    layers = [layer for layer in model.layers if layer.name != "flatten"]
+    layers = [layer for layer in model.layers if type(layer).__name__ != "Flatten"]
     figure, axis = plt.subplots(figsize=(WIDTH, 3.4))
     colours = {"Conv2D": BLUE, "Dense": ORANGE, "MaxPooling2D": GREEN}
     for place, layer in enumerate(layers):
@@ -69,7 +69,7 @@ def _layer_name(layer):
     return f"dropout\n{layer.rate}" if kind == "Dropout" else names[kind]
 
 
-def history(curves, best_epoch, original_epoch=10):
+def history(curves, best_epoch, original_epoch=ORIGINAL["best_epoch"]):
     """Draw loss and accuracy over the epochs, with the best epoch and the original's marked."""
     epochs = np.arange(1, len(curves["loss"]) + 1)
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6))

@@ -93,19 +93,26 @@ def load(name="baseline", directory="saved_model") -> Saved:
             raise UserError(f"{path} does not exist; train with `train.ipynb`, or check MODEL.")
     try:
         results = json.loads(description.read_text())
-        recipe = Recipe(**results["recipe"])
+        model = build(Recipe(**results["recipe"]))
+        [record["seed"] for record in results["seeds"]].index(results["shipped_seed"])
         expected = results["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+    except Exception as error:  # Keras has many for a recipe that it cannot build
         raise UserError(
-            f"{description} is not what `store.save` wrote ({error}); restore or train it again."
+            f"{description} is not what `store.save` wrote ({type(error).__name__}: {error}); "
+            "restore it or train again."
         ) from None
     if file_hash(weights) != expected:
         raise UserError(
             f"{weights} is not the file that {description.name} describes: it was truncated, "
             "altered, or belongs to another run; restore both files or train again."
         )
-    model = build(recipe)
-    model.load_weights(weights)
+    try:
+        model.load_weights(weights)
+    except ValueError:
+        raise UserError(
+            f"{description} describes another network than {weights} holds; "
+            "restore both files or train again."
+        ) from None
     return Saved(model, results)
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import tempfile
 import time
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -16,6 +17,7 @@ from fmnist_utils.errors import UserError
 from fmnist_utils.model import build
 
 STATE_FILES = ("last.npz", "best.npz")
+FOLDERS = "epoch-[0-9][0-9][0-9]*"
 
 
 class Run(NamedTuple):
@@ -42,7 +44,7 @@ def train(recipe, splits, run_dir, seed=0, epochs=None) -> Run:
     recipe = replace(recipe, epochs=recipe.epochs if epochs is None else epochs)
     _check_whole_number("EPOCHS", recipe.epochs, at_least=1)
     _check_whole_number("SEED", seed, at_least=0)
-    run_dir = Path(run_dir)
+    run_dir = Path(str(run_dir))
     identity = _identity(recipe, splits, seed)
     state = _latest_state(run_dir, identity)
     if state and state["epoch"] == recipe.epochs:
@@ -134,7 +136,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         weights = self._served_weights()
-        self.served.set_weights(weights)
+        self.served.set_weights(weights)  # anew: on JAX they were the optimizer's own arrays
         loss, accuracy = _validate(self.served, self.validation)
         values = {**logs, "val_loss": loss, "val_accuracy": accuracy}
         for name, curve in self.history.items():
@@ -155,7 +157,7 @@ class Checkpoint(keras.callbacks.Callback):
         folder = self.run_dir / f"epoch-{epoch:03d}"
         temporary = folder.with_suffix(".tmp")
         try:
-            for older in self.run_dir.glob("epoch-*"):
+            for older in self.run_dir.glob(FOLDERS):
                 if older.name != f"epoch-{epoch - 1:03d}":
                     shutil.rmtree(older)
             temporary.mkdir()
@@ -167,6 +169,7 @@ class Checkpoint(keras.callbacks.Callback):
                 "history": self.history,
                 "sha256": {name: file_hash(temporary / name) for name in STATE_FILES},
             }
+            state["sha256"]["state"] = _state_hash(state)
             (temporary / "state.json").write_text(json.dumps(state, indent=1))
             temporary.rename(folder)
         except OSError as error:
@@ -215,7 +218,7 @@ def _validate(model, split):
 
 
 def _best_epoch(history):
-    return int(np.argmin(history["val_loss"])) + 1
+    return int(np.argmin(np.nan_to_num(history["val_loss"], nan=np.inf))) + 1
 
 
 def _check_whole_number(name, value, at_least):
@@ -237,15 +240,16 @@ def _latest_state(run_dir, identity):
     """Return the last whole state in `run_dir` with its folder, or None where there is none."""
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=run_dir).close()
     except OSError as error:
         raise UserError(
             f"RUN_DIR {run_dir} cannot be made or written ({error}); choose another folder."
         ) from None
-    folders = sorted(run_dir.glob("epoch-*[0-9]"), key=lambda path: (len(path.name), path.name))
-    for folder in reversed(folders):
+    folders = [path for path in run_dir.glob(FOLDERS) if path.suffix != ".tmp"]
+    for folder in sorted(folders, key=lambda path: (len(path.name), path.name), reverse=True):
         try:
             state = _read_state(folder)
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, TypeError) as error:
             print(f"{folder} is not whole ({error}); looking for the state before it.")
             continue
         _check_same_run(run_dir, state["run"], identity)
@@ -260,10 +264,17 @@ def _latest_state(run_dir, identity):
 
 def _read_state(folder):
     state = json.loads((folder / "state.json").read_text())
-    for name, expected in state["sha256"].items():
-        if file_hash(folder / name) != expected:
+    found = {name: file_hash(folder / name) for name in STATE_FILES}
+    for name, sha256 in {**found, "state": _state_hash(state)}.items():
+        if state["sha256"][name] != sha256:
             raise ValueError(f"{name} was truncated or altered")
     return {**state, "folder": folder}
+
+
+def _state_hash(state):
+    """Return the SHA-256 of what `state.json` says beside its hashes."""
+    said = json.dumps({key: state[key] for key in ("run", "epoch", "history")})
+    return hashlib.sha256(said.encode()).hexdigest()
 
 
 def _check_same_run(run_dir, found, wanted):

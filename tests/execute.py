@@ -1,4 +1,4 @@
-"""Execute notebooks in place and note, in their metadata, the code that was executed.
+"""Execute notebooks in place, note what was executed, and write the README's pictures.
 
 python -m tests.execute train.ipynb inference.ipynb
 """
@@ -12,6 +12,8 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from PIL import Image
+
+DOCUMENTS = Path(__file__).parent.parent / "docs"
 
 
 def executed_hash(notebook):
@@ -27,6 +29,17 @@ def shrink_pictures(notebook):
             if "image/png" in output.get("data", {}):
                 png = base64.b64decode(output.data["image/png"])
                 output.data["image/png"] = base64.b64encode(_smaller(png)).decode()
+
+
+def write_documents_pictures(notebook):
+    """Write the pictures that the README shows: those of the cells that call these functions."""
+    for cell in notebook.cells:
+        for name in ("history", "confused"):
+            if f"plots.{name}(" in cell.source:
+                [png] = [
+                    o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})
+                ]
+                (DOCUMENTS / f"{name}.png").write_bytes(base64.b64decode(png))
 
 
 def _smaller(png):
@@ -47,3 +60,4 @@ if __name__ == "__main__":
         shrink_pictures(notebook)
         notebook.metadata["executed"] = executed_hash(notebook)
         nbformat.write(notebook, path)
+        write_documents_pictures(notebook)

@@ -1,5 +1,6 @@
 import gzip
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -18,8 +19,9 @@ LABELS = "train-labels-idx1-ubyte.gz"
 @pytest.fixture
 def folder(tmp_path, splits, monkeypatch):
     """A copy of the four official files, and nowhere else to find them."""
-    sources = (data._keras_cache(), data.DEBIAN_DIRECTORY)
-    source = next(folder for folder in sources if (folder / IMAGES).exists())
+    sources = (os.environ.get("FMNIST_DIR", ""), data._keras_cache(), data.DEBIAN_DIRECTORY)
+    source = next(Path(folder) for folder in sources if Path(folder, IMAGES).exists())
+    monkeypatch.delenv("FMNIST_DIR", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
     monkeypatch.setattr(data, "DEBIAN_DIRECTORY", tmp_path / "debian")
     monkeypatch.setattr(data, "MIRROR", "file:///nowhere/")
@@ -95,6 +97,15 @@ def test_a_bad_file_in_the_cache_is_fetched_again(folder, how, tmp_path, monkeyp
     monkeypatch.setattr(data, "MIRROR", f"file://{folder}/")
     assert (data.load().train.labels == splits.train.labels).all()
     assert (cache / LABELS).read_bytes() == (folder / LABELS).read_bytes()
+
+
+def test_a_bad_file_in_the_cache_gives_way_to_the_package(folder, tmp_path, monkeypatch, splits):
+    cache = Path(shutil.copytree(folder, tmp_path / "keras/datasets/fashion-mnist"))
+    damage(cache / LABELS, "truncated", folder)
+    with pytest.raises(UserError, match=rf"cannot be downloaded.*{LABELS} cannot be read"):
+        data.load()
+    monkeypatch.setattr(data, "DEBIAN_DIRECTORY", folder)
+    assert (data.load().train.labels == splits.train.labels).all()
 
 
 def test_a_bad_download_never_takes_the_file_s_place(folder, tmp_path, monkeypatch):

@@ -35,6 +35,9 @@ def percent(share):
 @pytest.mark.parametrize("document", [README, CARD], ids=["README", "model card"])
 def test_the_tables_are_the_json_s_figures(document, saved):
     rows = {**ROWS, "thresholded precision": "thresholded_precision"}
+    if document is CARD:
+        rows |= {"accuracy with the mirrored": "mirrored_accuracy"}
+        rows |= {"calibration error": "calibration_error"}
     for row, figure in rows.items():
         mean, spread = saved.results["test"][figure].values()
         line = rf"^\| {row}.* \| {percent(mean)} ± {percent(spread)} \|"
@@ -43,6 +46,9 @@ def test_the_tables_are_the_json_s_figures(document, saved):
 
 
 def test_the_readme_names_parameters_and_best_epochs(saved):
+    original = evaluation.ORIGINAL
+    assert f"| accuracy | {percent(original['accuracy'])} |" in README
+    assert f'"precision") | {percent(original["thresholded_precision"])} |' in README
     assert f"| parameters | 1,630,474 | {saved.results['parameters']:,} |" in README
     best = ", ".join(str(seed["best_epoch"]) for seed in saved.results["seeds"])
     assert f"| best epoch of 30 | 10 | {best} |" in README
@@ -56,7 +62,9 @@ def test_the_photos_figures_are_the_benchmark_s():
     count = sum(measured["photos"].values()) - measured["photos"]["shoes"]
     assert f"| {row} |" in README
     assert f"On {count} photos" in README
-    assert f"Then {means[-1]:.1%}".replace("%", " %") + f" of {count} photos" in CARD
+    assert f"is {means[-1]:.1%}".replace("%", " %") + f" on {count} photos" in CARD.replace(
+        "\n", " "
+    )
 
 
 def test_the_card_names_the_shipped_seed_and_its_weakest_class(saved):

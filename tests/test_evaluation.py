@@ -54,9 +54,15 @@ def test_json_leaves_out_the_probabilities_alone(report):
         (lambda images: images / 255, "float64"),
         (lambda images: images[..., 0], r"\(320, 28, 28\)"),
         (lambda images: np.full(images.shape, np.nan), "NaN"),
-        (lambda images: images[:5], "5 images and 320 labels"),
+        (lambda images: images[:5], r"5 images and labels of shape \(320,\)"),
     ],
 )
 def test_bad_images_are_named(few, change, sentence):
     with pytest.raises(UserError, match=sentence):
         evaluation.evaluate(Fixed([]), data.Split(change(few.test.images), few.test.labels))
+
+
+@pytest.mark.parametrize("change", [lambda y: y - 9, lambda y: y + 9, lambda y: y / 2])
+def test_bad_labels_are_named(few, change):
+    with pytest.raises(UserError, match="whole numbers from 0 to 9"):
+        evaluation.evaluate(Fixed([]), data.Split(few.test.images, change(few.test.labels)))

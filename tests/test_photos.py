@@ -134,6 +134,9 @@ BAD = {
     "one colour": lambda: encoded(Image.new("RGB", (50, 50), "blue")),
     "7 × 50 pixels": lambda: encoded(noise((50, 7))),
     "NaN": lambda: np.full((50, 50), np.nan),
+    "give a path, bytes": lambda: 5,
+    "opened with 'rb'": lambda: io.StringIO("text"),
+    "null": lambda: "a\0b",
     r"\(50, 50, 7\)": lambda: np.zeros((50, 50, 7)),
 }
 
@@ -152,6 +155,24 @@ def test_missing_files_and_folders_are_named(tmp_path):
         photos.read(tmp_path)
 
 
+def test_pil_images_and_arrays_are_checked_like_files(shirt):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned = encoded(shirt.transpose(Image.Transpose.ROTATE_90), exif=exif)
+    assert photos.read(Image.open(io.BytesIO(turned))).size == shirt.size
+    truncated = Image.open(io.BytesIO(encoded(noise((100, 100)), "JPEG")[:2000]))
+    with pytest.raises(PhotoError, match="damaged"):
+        photos.read(truncated)
+    for large in (np.zeros((11_000, 11_000), bool), Image.new("1", (11_000, 11_000))):
+        with pytest.raises(PhotoError, match="megapixels"):
+            photos.read(large)
+
+
+@pytest.mark.parametrize("size", [(8, 1024), (400, 8), (9, 9)])
+def test_thin_pictures_are_doubted_at_most(size):
+    assert photos.prepare(photos.read(noise(size))).pixels.shape == (28, 28, 1)
+
+
 def test_a_hundred_megapixels_are_still_read():
     image = Image.new("1", (10_000, 10_000))
     image.paste(1, (2000, 2000, 8000, 8000))
@@ -163,17 +184,18 @@ def test_a_hundred_megapixels_are_still_read():
 @pytest.mark.parametrize("format", FORMATS)
 def test_damaged_files_are_read_or_refused(shirt, format):
     content, rng, refused = encoded(shirt, format), random.Random(0), 0
-    for _ in range(400):
+    for _ in range(420):
         damaged = bytearray(content)
+        for _ in range(rng.randrange(1, 5)):
+            damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
         if rng.random() < 0.3:
             del damaged[rng.randrange(len(damaged)) :]
-        for _ in range(rng.randrange(5)):
-            if damaged:
-                damaged[rng.randrange(len(damaged))] ^= 1 << rng.randrange(8)
         try:
-            assert photos.read(bytes(damaged)).mode == "RGB"
+            image = photos.read(bytes(damaged))
         except PhotoError:
             refused += 1
+        else:
+            assert image.mode == "RGB"
     assert refused
 
 

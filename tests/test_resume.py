@@ -3,6 +3,7 @@
 import os
 import random
 import resource
+import shutil
 import subprocess
 import sys
 
@@ -14,35 +15,45 @@ from fmnist_utils.errors import UserError
 
 
 def test_killed_at_every_step_of_writing(tmp_path):
-    third_epoch = 21  # the two before it take ten steps each
-    moments = iter([third_epoch, *range(1, 15)])
+    """Once the folder is made (steps 1 and 2), an epoch takes ten steps, from the third on twelve.
+
+    After the first kill, in the third epoch, each run goes on there: step 3 is its first.
+    """
+    third_epoch = 2 + 10 + 10 + 1
+    moments = iter([third_epoch, *range(3, 3 + 14)])
     assert not kill.survive("everything", tmp_path, moments, kills=15)
 
 
 def test_killed_at_random_moments(tmp_path):
     draw = random.Random(0).uniform
-    moments = iter(lambda: draw(0.3, 0.9), None)
+    moments = iter(lambda: draw(0, 0.7), None)
     assert not kill.survive("everything", tmp_path, moments, kills=10)
 
 
 @pytest.fixture
 def run_dir(few, tmp_path):
-    training.train(kill.EVERYTHING, few, tmp_path, epochs=2)
+    training.train(kill.EVERYTHING, few, tmp_path, epochs=3)
     return tmp_path
 
 
 FILES = (*training.STATE_FILES, "state.json")
+HOW = {
+    "truncated": lambda content: content[:-50],
+    "altered": lambda content: content[:300] + bytes([content[300] ^ 1]) + content[301:],
+    "not ours": lambda content: b"[]",
+}
 
 
+@pytest.mark.parametrize("how", HOW.values(), ids=HOW)
 @pytest.mark.parametrize("file", FILES)
-def test_a_damaged_state_is_named_and_the_one_before_it_used(run_dir, few, file, capsys):
-    before = training.train(kill.EVERYTHING, few, run_dir, epochs=2)
-    damaged = run_dir / "epoch-002" / file
-    damaged.write_bytes(damaged.read_bytes()[:-50])
-    after = training.train(kill.EVERYTHING, few, run_dir, epochs=2)
+def test_a_damaged_state_is_named_and_the_one_before_it_used(run_dir, few, file, how, capsys):
+    before = training.train(kill.EVERYTHING, few, run_dir, epochs=3)
+    damaged = run_dir / "epoch-003" / file
+    damaged.write_bytes(how(damaged.read_bytes()))
+    after = training.train(kill.EVERYTHING, few, run_dir, epochs=3)
     printed = capsys.readouterr().out
-    assert "epoch-002 is not whole" in printed
-    assert "Going on after epoch 1 of 2" in printed
+    assert "epoch-003 is not whole" in printed
+    assert "Going on after epoch 2 of 3" in printed
     assert after.history == before.history
 
 
@@ -50,25 +61,30 @@ def test_where_no_state_is_whole_it_says_so(run_dir, few):
     for file in run_dir.glob("epoch-*/best.npz"):
         file.write_bytes(b"")
     with pytest.raises(UserError, match=r"No state in .* is whole"):
-        training.train(kill.EVERYTHING, few, run_dir, epochs=2)
+        training.train(kill.EVERYTHING, few, run_dir, epochs=3)
 
 
-def test_a_full_disk_is_a_clear_error_and_loses_nothing(tmp_path):
+def test_a_full_disk_is_a_clear_error_and_loses_nothing(run_dir, few):
     """A limit on the size of files stands in for the disk: the write fails in the same way."""
-    code = f"from benchmarks import kill; kill.child('everything', {str(tmp_path)!r}, 0)"
+    shutil.rmtree(run_dir / "epoch-003")
+    before = {path: training.file_hash(path) for path in run_dir.glob("*/*")}
+    code = f"from benchmarks import kill; kill.child('everything', {str(run_dir)!r}, 0, epochs=3)"
     ended = subprocess.run(
         [sys.executable, "-c", code],
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
         capture_output=True,
         text=True,
     )
-    assert "UserError: The state after epoch 1 cannot be written" in ended.stderr
+    assert "UserError: The state after epoch 3 cannot be written" in ended.stderr
     assert ended.returncode == 1
-    assert not list(tmp_path.glob("epoch-???"))
+    assert {path: training.file_hash(path) for path in run_dir.glob("epoch-002/*")} == {
+        path: sha256 for path, sha256 in before.items() if path.parent.name == "epoch-002"
+    }
+    assert len(training.train(kill.EVERYTHING, few, run_dir, epochs=3).history["loss"]) == 3
 
 
 def test_the_folder_holds_at_most_two_epochs(run_dir):
-    assert sorted(path.name for path in run_dir.iterdir()) == ["epoch-001", "epoch-002"]
+    assert sorted(path.name for path in run_dir.iterdir()) == ["epoch-002", "epoch-003"]
 
 
 def test_jax_trains_and_resumes(tmp_path):

@@ -52,3 +52,21 @@ def test_a_bad_description_is_named(saved, content):
     (folder / "mine.json").write_text(content)
     with pytest.raises(UserError, match=r"mine\.json"):
         store.load("mine", folder)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipe": {"name": "mine", "filters": [8, 16]}},
+        {"recipe": {"name": "mine", "units": "many"}},
+        {"recipe": {"name": "mine", "filters": 5}},
+        {"seeds": []},
+        {"shipped_seed": 7},
+    ],
+)
+def test_a_description_of_another_network_is_named(saved, change):
+    folder, *_ = saved
+    path = folder / "mine.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    with pytest.raises(UserError, match=r"mine\.json"):
+        store.load("mine", folder)

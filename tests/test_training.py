@@ -1,21 +1,9 @@
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
-from fmnist_utils import model, training
+from benchmarks.kill import EVERYTHING
+from fmnist_utils import training
 from fmnist_utils.errors import UserError
-
-EVERYTHING = replace(
-    model.BASELINE,
-    name="everything",
-    filters=(8, 16),
-    units=32,
-    schedule="cosine",
-    weight_decay=0.01,
-    label_smoothing=0.1,
-    weight_averaging=0.9,
-)
 
 
 @pytest.fixture(scope="module")
@@ -42,29 +30,6 @@ def test_a_finished_run_is_returned_at_once(few, finished, capsys):
         assert (ours == theirs).all()
 
 
-def test_a_stopped_run_ends_in_the_same_weights(few, finished, tmp_path, monkeypatch, capsys):
-    def stop(checkpoint, epoch):
-        write(checkpoint, epoch)
-        if epoch == 2:
-            raise KeyboardInterrupt
-
-    write = training.Checkpoint._write
-    monkeypatch.setattr(training.Checkpoint, "_write", stop)
-    with pytest.raises(KeyboardInterrupt):
-        training.train(EVERYTHING, few, tmp_path, epochs=3)
-    monkeypatch.undo()
-    resumed = training.train(EVERYTHING, few, tmp_path, epochs=3)
-    assert "Going on after epoch 2 of 3" in capsys.readouterr().out
-    folder, run = finished
-    assert resumed.history == run.history
-    for name in training.STATE_FILES:
-        with (
-            np.load(tmp_path / "epoch-003" / name) as ours,
-            np.load(folder / "epoch-003" / name) as theirs,
-        ):
-            assert all((ours[array] == theirs[array]).all() for array in theirs.files)
-
-
 @pytest.mark.parametrize("change", [{"seed": 1}, {"epochs": 4}])
 def test_another_run_is_never_continued(few, finished, change):
     folder, _ = finished
@@ -84,3 +49,18 @@ def test_an_unwritable_folder_is_named(few, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="RUN_DIR"):
         training.train(EVERYTHING, few, tmp_path / "file" / "run", epochs=1)
+
+
+def test_a_folder_that_takes_no_file_is_named_before_training(few):
+    with pytest.raises(UserError, match="RUN_DIR /proc/self cannot be"):
+        training.train(EVERYTHING, few, "/proc/self", epochs=1)
+
+
+def test_other_folders_in_the_run_s_are_left_alone(few, tmp_path):
+    (tmp_path / "epoch-notes-2024").mkdir()
+    training.train(EVERYTHING, few, tmp_path, epochs=3)
+    assert (tmp_path / "epoch-notes-2024").exists()
+
+
+def test_a_loss_that_is_not_a_number_is_never_the_best():
+    assert training._best_epoch({"val_loss": [0.5, 0.3, float("nan")]}) == 2

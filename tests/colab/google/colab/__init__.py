@@ -1,0 +1,1 @@
+"""A stand-in for Colab's own package, as far as the notebooks use it."""

@@ -1,0 +1,85 @@
+"""The first cell finds the package wherever people put it on Colab.
+
+A stand-in for `google.colab` plays Colab's part, and a folder of the test's own that of /content.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = Path(__file__).parent.parent
+STAND_IN = ROOT / "tests/colab"
+WHERE = {
+    "folder in MyDrive": "drive-files/clothes",
+    "package in MyDrive": "drive-files",
+    "folder in /content": "content/clothes",
+    "package in /content": "content",
+}
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """An empty /content and an empty Drive that isn't mounted yet."""
+    (tmp_path / "content").mkdir()
+    (tmp_path / "drive-files").mkdir()
+    monkeypatch.setenv("STAND_IN_DRIVE", str(tmp_path / "drive-files"))
+    monkeypatch.setenv("STAND_IN_UPLOAD", str(ROOT / "sample_photos/trousers-on-wood.jpg"))
+    monkeypatch.setenv("PYTHONPATH", str(STAND_IN))
+    return tmp_path
+
+
+def put_project(folder):
+    folder.mkdir(exist_ok=True)
+    for name in ("fmnist_utils", "saved_model", "sample_photos"):
+        shutil.copytree(ROOT / name, folder / name)
+
+
+def run_on_colab(name, machine, cells, parameters=""):
+    """Execute the first code `cells` of a notebook as Colab would, in /content; return outputs."""
+    notebook = nbformat.read(ROOT / name, as_version=4)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"][:cells]
+    for cell in code:
+        cell.source = cell.source.replace("/content", str(machine / "content"))
+        if "parameters" in cell.metadata.get("tags", []):
+            cell.source += "\n" + parameters
+    notebook.cells = [nbformat.v4.new_code_cell("import google.colab"), *code]
+    resources = {"metadata": {"path": str(machine / "content")}}
+    NotebookClient(notebook, kernel_name="python3", resources=resources).execute()
+    return "".join(
+        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
+    )
+
+
+@pytest.mark.parametrize("name", ["train.ipynb", "inference.ipynb"])
+@pytest.mark.parametrize("where", WHERE)
+def test_the_package_is_found(name, where, machine):
+    put_project(machine / WHERE[where])
+    printed = run_on_colab(name, machine, cells=2)
+    place = WHERE[where].replace("drive-files", "content/drive/MyDrive")
+    if where != "package in /content":
+        assert f"Working in {os.path.realpath(machine / place)}" in printed
+    assert ("Mounted" in printed) == ("MyDrive" in place)
+
+
+def test_without_the_package_one_sentence_says_what_to_do(machine):
+    with pytest.raises(CellExecutionError, match=r"fmnist_utils is not here.*in your Drive"):
+        run_on_colab("train.ipynb", machine, cells=1)
+
+
+def test_an_uploaded_photo_is_classified(machine):
+    put_project(machine / "content/clothes")
+    cells = 1 + next(
+        index
+        for index, cell in enumerate(
+            cell
+            for cell in nbformat.read(ROOT / "inference.ipynb", as_version=4).cells
+            if cell.cell_type == "code"
+        )
+        if "photos.table" in cell.source
+    )
+    run_on_colab("inference.ipynb", machine, cells, parameters="UPLOAD = True")
