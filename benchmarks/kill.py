@@ -85,19 +85,19 @@ def survive(name, folder, moments, kills):
     differed from a run that was never killed.
     """
     reference = Path(folder) / "uninterrupted"
-    length = _finish(name, reference)
+    length = finish(name, reference)
     folders = (Path(folder) / f"killed-{number}" for number in itertools.count())
     found = []
     while kills:
         killed = next(folders)
         while kills and _killed(name, killed, next(moments), length):
             kills -= 1
-        _finish(name, killed)
+        finish(name, killed)
         found += differences(reference, killed)
     return found
 
 
-def _finish(name, folder):
+def finish(name, folder):
     """Train to the end; return the seconds that it took."""
     process, begun = start(name, folder), time.monotonic()
     if process.wait():

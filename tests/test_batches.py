@@ -1,5 +1,6 @@
 import numpy as np
 
+from fmnist_utils import data
 from fmnist_utils.batches import Batches, flip
 
 
@@ -19,9 +20,16 @@ def test_batches_are_a_pure_function_of_seed_and_epoch(few):
     for index, (images, labels) in enumerate(later):
         assert (first[index][0] == images).all()
         assert (first[index][1] == labels).all()
-    again.epoch = 6
-    assert (first[0][0] != again[0][0]).any()
-    assert (first[0][0] != Batches(few.train, 32, ("flip",), seed=4)[0][0]).any()
+
+
+def test_epochs_and_seeds_differ_in_order_and_in_augmentation(few):
+    one, other = few.train.images[:1], few.train.labels[:1]
+    same = data.Split(np.repeat(one, 32, axis=0), np.repeat(other, 32))
+    for split, augmentations in ((few.train, ()), (same, ("flip",))):
+        first, later = (Batches(split, 32, augmentations, seed=3) for _ in range(2))
+        later.epoch = 1
+        assert (first[0][0] != later[0][0]).any()
+        assert (first[0][0] != Batches(split, 32, augmentations, seed=4)[0][0]).any()
 
 
 def test_images_keep_their_labels_and_types(few):

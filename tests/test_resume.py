@@ -1,11 +1,14 @@
 """A training that was stopped ends as one that was not."""
 
+import json
 import os
 import random
 import resource
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -28,6 +31,19 @@ def test_killed_at_random_moments(tmp_path):
     draw = random.Random(0).uniform
     moments = iter(lambda: draw(0, 0.7), None)
     assert not kill.survive("everything", tmp_path, moments, kills=10)
+
+
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_or_terminated(tmp_path, stop):
+    stopped, whole = tmp_path / "stopped", tmp_path / "whole"
+    process = kill.start("everything", stopped)
+    while not (stopped / "epoch-001").exists():
+        time.sleep(0.01)
+    process.send_signal(stop)
+    assert process.wait() != 0
+    for folder in (stopped, whole):
+        kill.finish("everything", folder)
+    assert not kill.differences(whole, stopped)
 
 
 @pytest.fixture
@@ -55,6 +71,16 @@ def test_a_damaged_state_is_named_and_the_one_before_it_used(run_dir, few, file,
     assert "epoch-003 is not whole" in printed
     assert "Going on after epoch 2 of 3" in printed
     assert after.history == before.history
+
+
+def test_an_altered_history_is_noticed(run_dir, few, capsys):
+    path = run_dir / "epoch-003/state.json"
+    state = json.loads(path.read_text())
+    state["history"]["val_loss"][0] = 0.0
+    path.write_text(json.dumps(state, indent=1))
+    run = training.train(kill.EVERYTHING, few, run_dir, epochs=3)
+    assert "epoch-003 is not whole" in capsys.readouterr().out
+    assert run.history["val_loss"][0] > 0
 
 
 def test_where_no_state_is_whole_it_says_so(run_dir, few):
