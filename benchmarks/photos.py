@@ -58,37 +58,34 @@ WAYS = {"plain resize": plain_resize, "authors' steps": authors_steps, "ours": o
 
 
 def main(folder, model):
-    files = [(kind, path) for kind in KINDS for path in sorted(Path(folder, kind).glob("*"))]
+    files = [path for kind in KINDS for path in sorted(Path(folder, kind).glob("*"))]
     if not files:
         raise SystemExit(
             f"There is no photo in {folder}; its folders are called {', '.join(KINDS)}."
         )
-    answers = {kind: [CLASS_NAMES.index(name) for name in names] for kind, names in KINDS.items()}
+    kinds = np.array([path.parent.name for path in files])
     network = store.load(model).model
-    counts = Counter(kind for kind, _ in files)
+    counts = Counter(kinds.tolist())
     accuracy = {}
     for way, prepare in WAYS.items():
-        pixels = np.stack([prepare(photos.read(path)) for _, path in tqdm(files, desc=way)])
-        labels = network.predict(pixels, verbose=0).argmax(axis=1)
-        wrong = [label not in answers[kind] for label, (kind, _) in zip(labels, files, strict=True)]
-        accuracy[way] = {
-            kind: 1 - np.mean([bad for bad, (k, _) in zip(wrong, files, strict=True) if k == kind])
-            for kind in counts
-        }
+        pixels = np.stack([prepare(photos.read(path)) for path in tqdm(files, desc=way)])
+        names = [CLASS_NAMES[label] for label in network.predict(pixels, verbose=0).argmax(axis=1)]
+        wrong = np.array([n not in KINDS[kind] for n, kind in zip(names, kinds, strict=True)])
+        accuracy[way] = {kind: 1 - wrong[kinds == kind].mean() for kind in counts}
         garments = [share for kind, share in accuracy[way].items() if kind != "shoes"]
         accuracy[way]["mean of the garments"] = np.mean(garments)
-        _draw(way, pixels, labels, set(np.flatnonzero(wrong)))
+        _draw(way, pixels, names, set(np.flatnonzero(wrong)))
     print(table(accuracy, counts))
     report = {"model": model, "photos": counts, "accuracy": accuracy}
     Path("benchmarks/photos.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
-def _draw(way, pixels, labels, wrong):
+def _draw(way, pixels, names, wrong):
     """Draw what the network saw of each picture into a file of its own."""
     Path("runs/photos").mkdir(parents=True, exist_ok=True)
-    name = way.replace(" ", "-").replace("'", "")
-    plt.show = lambda: plt.savefig(f"runs/photos/{name}.png", dpi=120)
-    plots.contact_sheet(pixels, [CLASS_NAMES[label] for label in labels], wrong)
+    file = way.replace(" ", "-").replace("'", "")
+    plt.show = lambda: plt.savefig(f"runs/photos/{file}.png", dpi=120)
+    plots.contact_sheet(pixels, names, wrong)
 
 
 def table(results, counts):

@@ -112,7 +112,7 @@ def _payload(name, directory):
             except UserError as error:
                 damaged = f" Before: {error}"
     try:
-        return _read(_download(cached))
+        return _download(cached)
     except UserError as error:
         raise UserError(f"{error}{damaged}") from None
 
@@ -141,7 +141,7 @@ def _read(path):
 
 
 def _download(target):
-    """Fetch `target` from Keras' mirror, under another name until its content is checked."""
+    """Fetch `target` from Keras' mirror, under another name until checked; return its content."""
     import keras
 
     partial = target.with_name(f"{target.stem}.part")
@@ -156,9 +156,9 @@ def _download(target):
         )
     except Exception as error:  # get_file wraps whatever the network raises in a bare Exception
         raise UserError(f"{target.name} cannot be downloaded ({error}); {WAYS_OUT}.") from None
-    _read(partial)
+    payload = _read(partial)
     try:
         os.replace(partial, target)
     except OSError as error:
         raise UserError(f"{target} cannot be written ({error}); remove what is there.") from None
-    return target
+    return payload

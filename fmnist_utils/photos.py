@@ -318,7 +318,7 @@ def _bounding_box(mask):
 
 def _unlike_plain_background(image):
     """Return where `image` differs from its background, or None where that is not plain."""
-    photo = np.asarray(image).astype(np.int16)
+    photo = np.asarray(image)
     rim = np.concatenate([photo[0], photo[-1], photo[:, 0], photo[:, -1]])
     background = np.median(rim, axis=0)
     if (np.abs(rim - background).max(axis=1) <= 2).mean() < 0.5:

@@ -17,23 +17,21 @@ BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#999999"
 
 def classes(split, per_class=10):
     """Show the first `per_class` images of each class, a class a row."""
-    figure, axes = plt.subplots(len(CLASS_NAMES), per_class, figsize=(WIDTH, 8.4))
+    figure, axes = _grid(len(CLASS_NAMES), per_class, (WIDTH, 8.4))
     for label, row in enumerate(axes):
         for axis, image in zip(row, split.images[split.labels == label], strict=False):
             _garment(axis, image)
-        row[0].text(
-            -0.2, 0.5, CLASS_NAMES[label], transform=row[0].transAxes, ha="right", va="center"
-        )
+        _label(row[0], CLASS_NAMES[label])
     figure.suptitle("The ten classes, ten training images each")
     _show(figure)
 
 
 def augmentation(image, draws, title):
     """Show one `image` and what an augmentation made of it in several `draws`."""
-    figure, axes = plt.subplots(1, len(draws) + 1, figsize=(WIDTH, 1.6))
-    for axis, picture in zip(axes, [image, *draws], strict=True):
+    figure, [row] = _grid(1, len(draws) + 1, (WIDTH, 1.6))
+    for axis, picture in zip(row, [image, *draws], strict=True):
         _garment(axis, picture)
-    axes[0].set_title("original", fontsize=10)
+    row[0].set_title("original", fontsize=10)
     figure.suptitle(title)
     _show(figure)
 
@@ -104,19 +102,14 @@ def confusion(matrix):
 def confused(split, probabilities, pairs, per_pair=8):
     """Show images behind the most confused `pairs`: (true, predicted, count), a pair a row."""
     predicted = probabilities.argmax(axis=1)
-    figure, axes = plt.subplots(len(pairs), per_pair, figsize=(WIDTH, 1.15 * len(pairs) + 0.4))
-    for row, (true, called, count) in zip(np.atleast_2d(axes), pairs, strict=True):
+    figure, axes = _grid(len(pairs), per_pair, (WIDTH, 1.15 * len(pairs) + 0.4))
+    for row, (true, called, count) in zip(axes, pairs, strict=True):
         chosen = (split.labels == CLASS_NAMES.index(true)) & (
             predicted == CLASS_NAMES.index(called)
         )
-        for axis in row:
-            axis.axis("off")
         for axis, image in zip(row, split.images[chosen], strict=False):
             _garment(axis, image)
-        caption = f"{true}\ncalled {called}\n{count} times"
-        row[0].text(
-            -0.2, 0.5, caption, transform=row[0].transAxes, ha="right", va="center", fontsize=9
-        )
+        _label(row[0], f"{true}\ncalled {called}\n{count} times", fontsize=9)
     figure.suptitle("The most confused pairs")
     _show(figure)
 
@@ -126,9 +119,8 @@ def confident_mistakes(split, probabilities, count=10):
     predicted, confidence = probabilities.argmax(axis=1), probabilities.max(axis=1)
     wrong = np.flatnonzero(predicted != split.labels)
     chosen = wrong[np.argsort(-confidence[wrong], kind="stable")[:count]]
-    figure, axes = plt.subplots(-(-count // 5), 5, figsize=(WIDTH, 2.5 * -(-count // 5)))
-    for axis in axes.flat:
-        axis.axis("off")
+    rows = -(-count // 5)
+    figure, axes = _grid(rows, 5, (WIDTH, 2.5 * rows))
     for axis, index in zip(axes.flat, chosen, strict=False):
         _garment(axis, split.images[index])
         true, called = CLASS_NAMES[split.labels[index]], CLASS_NAMES[predicted[index]]
@@ -153,14 +145,13 @@ def calibration(probabilities, labels):
 
 def predictions(images, probabilities, labels=None):
     """Show each image beside its three likeliest classes as bars; wrong ones in orange."""
-    figure, axes = plt.subplots(len(images), 2, figsize=(6.5, 1.15 * len(images)), squeeze=False)
+    figure, axes = _grid(len(images), 2, (6.5, 1.15 * len(images)))
     for row, (picture, bars) in enumerate(axes):
         likeliest = np.argsort(-probabilities[row], kind="stable")[:3]
         right = labels is None or likeliest[0] == labels[row]
         _garment(picture, images[row])
         if labels is not None:
-            name = CLASS_NAMES[labels[row]]
-            picture.text(-0.15, 0.5, name, transform=picture.transAxes, ha="right", va="center")
+            _label(picture, CLASS_NAMES[labels[row]], x=-0.15)
         ranking = [(CLASS_NAMES[label], probabilities[row][label]) for label in likeliest]
         _bars(bars, ranking, BLUE if right else ORANGE)
     _show(figure)
@@ -168,10 +159,8 @@ def predictions(images, probabilities, labels=None):
 
 def photos(items):
     """Show each `photos.Classified`: the photo, the cut-out, the network's input, its answer."""
-    figure, axes = plt.subplots(len(items), 4, figsize=(WIDTH, 1.9 * len(items)), squeeze=False)
+    figure, axes = _grid(len(items), 4, (WIDTH, 1.9 * len(items)))
     for row, item in zip(axes, items, strict=True):
-        for axis in row:
-            axis.axis("off")
         if item.error:
             row[0].text(0, 0.5, "\n".join(textwrap.wrap(item.error, 90)), color=ORANGE, va="center")
             continue
@@ -186,13 +175,23 @@ def photos(items):
 def contact_sheet(images, names, wrong=(), columns=12):
     """Show many `images` small, each under its name; those whose index is in `wrong` in orange."""
     rows = -(-len(images) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 0.95 * rows), squeeze=False)
-    for axis in axes.flat:
-        axis.axis("off")
+    figure, axes = _grid(rows, columns, (WIDTH, 0.95 * rows))
     for place, (axis, image, name) in enumerate(zip(axes.flat, images, names, strict=False)):
         axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
         axis.set_title(name, fontsize=7, color=ORANGE if place in wrong else "black")
     _show(figure)
+
+
+def _grid(rows, columns, size):
+    """Return a figure of `size` inches and its axes `(rows, columns)`, without any frames."""
+    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False)
+    for axis in axes.flat:
+        axis.axis("off")
+    return figure, axes
+
+
+def _label(axis, text, x=-0.2, **style):
+    axis.text(x, 0.5, text, transform=axis.transAxes, ha="right", va="center", **style)
 
 
 def _bars(axis, ranking, colour):
@@ -201,12 +200,10 @@ def _bars(axis, ranking, colour):
     for place, (name, share) in enumerate(ranking):
         axis.text(share + 0.02, place, f"{name}  {share:.1%}", va="center", fontsize=9)
     axis.set(xlim=(0, 1.6), ylim=(len(names) - 0.4, -0.6))
-    axis.axis("off")
 
 
 def _garment(axis, image):
     axis.imshow(image.squeeze(), cmap="gray_r", vmin=0, vmax=255)
-    axis.axis("off")
 
 
 def _show(figure):

@@ -94,7 +94,8 @@ def load(name="baseline", directory="saved_model") -> Saved:
     try:
         results = json.loads(description.read_text())
         model = build(Recipe(**results["recipe"]))
-        [record["seed"] for record in results["seeds"]].index(results["shipped_seed"])
+        if results["shipped_seed"] not in [record["seed"] for record in results["seeds"]]:
+            raise ValueError("shipped_seed is none of its seeds")
         expected = results["sha256"]
     except Exception as error:  # Keras has many for a recipe that it cannot build
         raise UserError(

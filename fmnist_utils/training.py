@@ -53,7 +53,7 @@ def train(recipe, splits, run_dir, seed=0, epochs=None) -> Run:
         _fit(recipe, splits, run_dir, seed, identity, state)
         state = _latest_state(run_dir, identity)
     best = build(recipe)
-    _restore(best.weights, state["folder"] / "best.npz")
+    best.set_weights(_arrays(state["folder"] / "best.npz"))
     return Run(best, state["history"], _best_epoch(state["history"]))
 
 
@@ -121,9 +121,10 @@ class Checkpoint(keras.callbacks.Callback):
 
     def restore(self, model, state):
         """Put `state` back into `model`, its optimizer and this callback."""
-        _restore(_variables(model), state["folder"] / "last.npz")
-        _restore(self.served.weights, state["folder"] / "best.npz")
-        self.best_weights = self.served.get_weights()
+        last = _arrays(state["folder"] / "last.npz")
+        for variable, array in zip(_variables(model), last, strict=True):
+            variable.assign(array)
+        self.best_weights = _arrays(state["folder"] / "best.npz")
         self.history = state["history"]
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -161,7 +162,8 @@ class Checkpoint(keras.callbacks.Callback):
                 if older.name != f"epoch-{epoch - 1:03d}":
                     shutil.rmtree(older)
             temporary.mkdir()
-            np.savez(temporary / "last.npz", *map(_array, _variables(self.model)))
+            last = map(keras.ops.convert_to_numpy, _variables(self.model))
+            np.savez(temporary / "last.npz", *last)
             np.savez(temporary / "best.npz", *self.best_weights)
             state = {
                 "run": self.identity,
@@ -194,14 +196,9 @@ def _variables(model):
     return [*model.weights, *model.optimizer.variables]
 
 
-def _array(variable):
-    return keras.ops.convert_to_numpy(variable)
-
-
-def _restore(variables, path):
-    with np.load(path) as arrays:
-        for variable, name in zip(variables, arrays.files, strict=True):
-            variable.assign(arrays[name])
+def _arrays(path):
+    with np.load(path) as file:
+        return [file[name] for name in file.files]
 
 
 def cross_entropy(probabilities, labels):

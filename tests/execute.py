@@ -22,13 +22,21 @@ def executed_hash(notebook):
     return hashlib.sha256(sources.encode()).hexdigest()
 
 
+def outputs(notebook):
+    """Return the outputs of all cells of `notebook`."""
+    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+
+
+def pictures(outputs):
+    """Return the data of those `outputs` that are pictures: base64 under "image/png"."""
+    return [output.data for output in outputs if "image/png" in output.get("data", {})]
+
+
 def shrink_pictures(notebook):
     """Store each picture as a smaller PNG of the same pixels."""
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            if "image/png" in output.get("data", {}):
-                png = base64.b64decode(output.data["image/png"])
-                output.data["image/png"] = base64.b64encode(_smaller(png)).decode()
+    for picture in pictures(outputs(notebook)):
+        png = base64.b64decode(picture["image/png"])
+        picture["image/png"] = base64.b64encode(_smaller(png)).decode()
 
 
 def write_documents_pictures(notebook):
@@ -36,10 +44,9 @@ def write_documents_pictures(notebook):
     for cell in notebook.cells:
         for name in ("history", "confused"):
             if f"plots.{name}(" in cell.source:
-                [png] = [
-                    o.data["image/png"] for o in cell.outputs if "image/png" in o.get("data", {})
-                ]
-                (DOCUMENTS / f"{name}.png").write_bytes(base64.b64decode(png))
+                [picture] = pictures(cell.outputs)
+                png = base64.b64decode(picture["image/png"])
+                (DOCUMENTS / f"{name}.png").write_bytes(png)
 
 
 def _smaller(png):

@@ -3,6 +3,7 @@
 A stand-in for `google.colab` plays Colab's part, and a folder of the test's own that of /content.
 """
 
+import json
 import os
 import shutil
 from pathlib import Path
@@ -11,6 +12,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+
+from tests.execute import outputs
 
 ROOT = Path(__file__).parent.parent
 STAND_IN = ROOT / "tests/colab"
@@ -40,7 +43,10 @@ def put_project(folder):
 
 
 def run_on_colab(name, machine, cells, parameters=""):
-    """Execute the first code `cells` of a notebook as Colab would, in /content; return outputs."""
+    """Execute the first code `cells` of a notebook as Colab would, in /content (None: all cells).
+
+    Return its outputs as JSON.
+    """
     notebook = nbformat.read(ROOT / name, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"][:cells]
     for cell in code:
@@ -50,9 +56,7 @@ def run_on_colab(name, machine, cells, parameters=""):
     notebook.cells = [nbformat.v4.new_code_cell("import google.colab"), *code]
     resources = {"metadata": {"path": str(machine / "content")}}
     NotebookClient(notebook, kernel_name="python3", resources=resources).execute()
-    return "".join(
-        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", [])
-    )
+    return json.dumps(outputs(notebook))
 
 
 @pytest.mark.parametrize("name", ["train.ipynb", "inference.ipynb"])
@@ -73,13 +77,6 @@ def test_without_the_package_one_sentence_says_what_to_do(machine):
 
 def test_an_uploaded_photo_is_classified(machine):
     put_project(machine / "content/clothes")
-    cells = 1 + next(
-        index
-        for index, cell in enumerate(
-            cell
-            for cell in nbformat.read(ROOT / "inference.ipynb", as_version=4).cells
-            if cell.cell_type == "code"
-        )
-        if "photos.table" in cell.source
-    )
-    run_on_colab("inference.ipynb", machine, cells, parameters="UPLOAD = True")
+    shown = run_on_colab("inference.ipynb", machine, cells=None, parameters="UPLOAD = True")
+    assert "trousers-on-wood.jpg" in shown
+    assert "boot-on-a-plain-wall.jpg" not in shown

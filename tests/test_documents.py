@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fmnist_utils import data, evaluation, model, store
+from tests.execute import outputs, pictures
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -79,15 +80,10 @@ def test_the_card_names_the_shipped_seed_and_its_weakest_class(saved):
 
 def test_the_readme_s_pictures_are_the_notebook_s():
     notebook = nbformat.read(ROOT / "train.ipynb", as_version=4)
-    shown = {
-        base64.b64decode(output.data["image/png"])
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
-    }
-    pictures = re.findall(r"!\[.+\]\((.+)\)", README)
-    assert pictures
-    assert all((ROOT / picture).read_bytes() in shown for picture in pictures)
+    shown = {base64.b64decode(data["image/png"]) for data in pictures(outputs(notebook))}
+    named = re.findall(r"!\[.+\]\((.+)\)", README)
+    assert named
+    assert all((ROOT / picture).read_bytes() in shown for picture in named)
 
 
 def test_the_shipped_network_is_as_good_as_recorded(saved, splits):

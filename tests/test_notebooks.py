@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fmnist_utils import store
-from tests.execute import executed_hash
+from tests.execute import executed_hash, outputs
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ("train.ipynb", "inference.ipynb")
@@ -32,10 +32,6 @@ def errors(notebook):
             and not all(TENSORFLOW_LOG.search(line) for line in output.text.splitlines())
         )
     ]
-
-
-def outputs(notebook):
-    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from fmnist_utils import data, evaluation, model, store, training
+from fmnist_utils import evaluation, model, store, training
 from fmnist_utils.errors import UserError
 
 
@@ -11,7 +11,7 @@ from fmnist_utils.errors import UserError
 def saved(few, tmp_path):
     """An untrained network stored with its real figures."""
     network = model.build(model.BASELINE)
-    report = evaluation.evaluate(network, data.Split(*few.test))
+    report = evaluation.evaluate(network, few.test)
     run = training.Run(network, {"val_loss": [1.0]}, 1)
     seeds = [store.seed_results(seed, run, report, report) for seed in (0, 1)]
     store.save(tmp_path, "mine", model.BASELINE, network, seeds, shipped_seed=1)
