@@ -45,9 +45,9 @@ infer: data
 notebook: data
 	.venv/bin/jupyter lab
 
-# Trains three seeds in full (or takes them from runs/) and rewrites saved_model/.
+# Trains three seeds of a recipe in full (or takes them from runs/) and rewrites its saved model.
 bench: data
-	$(PYTHON) -m benchmarks.seeds
+	$(PYTHON) -m benchmarks.seeds --recipe $(or $(RECIPE),baseline)
 
 # The network first; where there is none, Debian's package, unpacked without root.
 data: .venv/installed

@@ -1,12 +1,12 @@
-"""Classify labelled photos, prepared in three ways side by side.
+"""Classify labelled photos, prepared in three ways, with every network that ships, side by side.
 
     python -m benchmarks.photos FOLDER
 
 FOLDER holds a folder for each kind of garment, called as in Alexey Grigorev's clothing dataset
-(github.com/alexeygrigorev/clothing-dataset-small). Prints a table,
-writes `benchmarks/photos.json`, and draws what the network saw, mistakes in orange, into
-`runs/photos/`. The headline is the mean of the garments' accuracies, shoes apart: those are pairs
-seen from above, which the dataset never shows.
+(github.com/alexeygrigorev/clothing-dataset-small). Prints a table a network, writes
+`benchmarks/photos.json`, and draws what each network saw, mistakes in orange, into `runs/photos/`.
+The headline is the mean of the garments' accuracies, shoes apart: those are pairs seen from above,
+which the dataset never shows.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from tqdm import tqdm
 
 from fmnist_utils import photos, plots, store
 from fmnist_utils.data import CLASS_NAMES
+from fmnist_utils.model import RECIPES
 
 KINDS = {
     "t-shirt": ("T-shirt/top",),
@@ -57,40 +58,43 @@ def ours(image):
 WAYS = {"plain resize": plain_resize, "authors' steps": authors_steps, "ours": ours}
 
 
-def main(folder, model):
+def main(folder):
     files = [path for kind in KINDS for path in sorted(Path(folder, kind).glob("*"))]
     if not files:
         raise SystemExit(
             f"There is no photo in {folder}; its folders are called {', '.join(KINDS)}."
         )
     kinds = np.array([path.parent.name for path in files])
-    network = store.load(model).model
     counts = Counter(kinds.tolist())
+    pixels = {
+        way: np.stack([prepare(photos.read(path)) for path in tqdm(files, desc=way)])
+        for way, prepare in WAYS.items()
+    }
     accuracy = {}
-    for way, prepare in WAYS.items():
-        pixels = np.stack([prepare(photos.read(path)) for path in tqdm(files, desc=way)])
-        names = [CLASS_NAMES[label] for label in network.predict(pixels, verbose=0).argmax(axis=1)]
-        wrong = np.array([n not in KINDS[kind] for n, kind in zip(names, kinds, strict=True)])
-        accuracy[way] = {kind: 1 - wrong[kinds == kind].mean() for kind in counts}
-        garments = [share for kind, share in accuracy[way].items() if kind != "shoes"]
-        accuracy[way]["mean of the garments"] = np.mean(garments)
-        _draw(way, pixels, names, set(np.flatnonzero(wrong)))
-    print(table(accuracy, counts))
-    report = {"model": model, "photos": counts, "accuracy": accuracy}
+    for name in RECIPES:
+        network = store.load(name).model
+        accuracy[name] = {way: _accuracy(network, pixels[way], kinds, name, way) for way in WAYS}
+        print(table(name, accuracy[name], counts))
+    report = {"photos": counts, "accuracy": accuracy}
     Path("benchmarks/photos.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
-def _draw(way, pixels, names, wrong):
-    """Draw what the network saw of each picture into a file of its own."""
+def _accuracy(network, pixels, kinds, name, way):
+    """Return the share that is right of each kind, and the headline; draw what was seen."""
+    called = [CLASS_NAMES[label] for label in network.predict(pixels, verbose=0).argmax(axis=1)]
+    wrong = np.array([c not in KINDS[kind] for c, kind in zip(called, kinds, strict=True)])
+    accuracy = {kind: 1 - wrong[kinds == kind].mean() for kind in dict.fromkeys(kinds)}
+    garments = [share for kind, share in accuracy.items() if kind != "shoes"]
     Path("runs/photos").mkdir(parents=True, exist_ok=True)
-    file = way.replace(" ", "-").replace("'", "")
-    plt.show = lambda: plt.savefig(f"runs/photos/{file}.png", dpi=120)
-    plots.contact_sheet(pixels, names, wrong)
+    file = f"runs/photos/{name}-{way}.png".replace(" ", "-").replace("'", "")
+    plt.show = lambda: plt.savefig(file, dpi=120)
+    plots.contact_sheet(pixels, called, set(np.flatnonzero(wrong)))
+    return {**accuracy, "mean of the garments": np.mean(garments)}
 
 
-def table(results, counts):
+def table(name, results, counts):
     """Return the accuracies as lines of text, a kind a line, a way of preparing a column."""
-    lines = [f"{'':22s}photos" + "".join(f"{way:>16s}" for way in results)]
+    lines = [f"{name:22s}photos" + "".join(f"{way:>16s}" for way in results)]
     for kind in next(iter(results.values())):
         shares = "".join(f"{shares[kind]:16.1%}" for shares in results.values())
         lines.append(f"{kind:22s}{counts.get(kind, ''):6}{shares}")
@@ -100,7 +104,5 @@ def table(results, counts):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder")
-    parser.add_argument("--model", default="baseline")
-    chosen = parser.parse_args()
     matplotlib.use("Agg")
-    main(chosen.folder, chosen.model)
+    main(parser.parse_args().folder)
