@@ -6,9 +6,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib.ticker import PercentFormatter
 
 from fmnist_utils.data import CLASS_NAMES
-from fmnist_utils.evaluation import ORIGINAL, reliability
+from fmnist_utils.evaluation import ORIGINAL, PUBLISHED, reliability
 
 WIDTH = 9.0  # inches: fits the output column of Colab and of JupyterLab
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
@@ -26,13 +27,16 @@ def classes(split, per_class=10):
     _show(figure)
 
 
-def augmentation(image, draws, title):
-    """Show one `image` and what an augmentation made of it in several `draws`."""
-    figure, [row] = _grid(1, len(draws) + 1, (WIDTH, 1.6))
-    for axis, picture in zip(row, [image, *draws], strict=True):
-        _garment(axis, picture)
-    row[0].set_title("original", fontsize=10)
-    figure.suptitle(title)
+def augmentations(image, draws):
+    """Show what augmentations make of one `image`: `draws` maps a name to several results."""
+    columns = 1 + max(map(len, draws.values()))
+    figure, axes = _grid(len(draws), columns, (WIDTH, 0.95 * len(draws) + 0.5))
+    for row, (name, results) in zip(axes, draws.items(), strict=True):
+        for axis, picture in zip(row, [image, *results], strict=True):
+            _garment(axis, picture)
+        _label(row[0], name.replace("_", " "))
+    axes[0, 0].set_title("original", fontsize=10)
+    figure.suptitle("One garment, and random draws of each augmentation")
     _show(figure)
 
 
@@ -140,6 +144,37 @@ def calibration(probabilities, labels):
     axis.set(xlabel="confidence", ylabel="accuracy", title="Is it right as often as it claims?")
     axis.set(xlim=(0.1, 1.03), ylim=(0, 1.05))
     axis.legend()
+    _show(figure)
+
+
+def recipes(results):
+    """Draw each recipe's test accuracy (mean and spread of its seeds) against its parameters.
+
+    `results` are those of `store.load`. Beside them: what others report for such networks.
+    """
+    figure, axis = plt.subplots(figsize=(WIDTH, 4.2))
+    others = {"the original": (ORIGINAL["parameters"], ORIGINAL["accuracy"]), **PUBLISHED}
+    for name, (parameters, accuracy) in others.items():
+        if parameters:
+            axis.plot(parameters, accuracy, "s", color=GREY)
+            place, offset = (parameters, accuracy), (8, -4)
+        else:
+            axis.axhline(accuracy, color=GREY, linestyle=":")
+            place, offset = (6e4, accuracy), (8, 4)
+        axis.annotate(name, place, offset, textcoords="offset points", fontsize=9)
+    for result in results:
+        mean, spread = result["test"]["accuracy"].values()
+        axis.errorbar(result["parameters"], mean, spread, fmt="o", color=BLUE, capsize=4)
+        axis.annotate(
+            f"{result['name']}, {mean:.2%}",
+            (result["parameters"], mean),
+            (8, 4),
+            textcoords="offset points",
+            fontweight="bold",
+        )
+    axis.set(xscale="log", xlim=(6e4, 6e6), xlabel="parameters", ylabel="test accuracy")
+    axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    axis.set_title("Accuracy against size: ours with the spread of the seeds, others' as reported")
     _show(figure)
 
 

@@ -78,7 +78,7 @@ def save(directory, name, recipe, model, seeds, shipped_seed):
     partial_json.replace(directory / f"{name}.json")
 
 
-def load(name="baseline", directory="saved_model") -> Saved:
+def load(name="improved", directory="saved_model") -> Saved:
     """Return the network `name` with its results.
 
     The hash is checked before anything opens the file; then the network is built from the recipe

@@ -38,7 +38,7 @@ def machine(tmp_path, monkeypatch):
 
 def put_project(folder):
     folder.mkdir(exist_ok=True)
-    for name in ("fmnist_utils", "saved_model", "sample_photos"):
+    for name in ("fmnist_utils", "saved_model", "sample_photos", "benchmarks"):
         shutil.copytree(ROOT / name, folder / name)
 
 

@@ -66,3 +66,26 @@ def test_bad_images_are_named(few, change, sentence):
 def test_bad_labels_are_named(few, change):
     with pytest.raises(UserError, match="whole numbers from 0 to 9"):
         evaluation.evaluate(Fixed([]), data.Split(few.test.images, change(few.test.labels)))
+
+
+def test_improvements_are_what_is_gained_with_each():
+    accuracies = {
+        "the recipe": 0.93,
+        "without shift": 0.92,
+        "with gaussian_noise": 0.925,
+        "with salt_and_pepper": 0.931,
+        "with tone": 0.93,
+        "constant learning rate": 0.90,
+    }
+    ablation = {"rows": [{"change": c, "accuracy": a} for c, a in accuracies.items()]}
+    rates = [(1e-2, 0.2), (1e-3, 0.91), (3e-4, 0.92)]
+    rates = [{"learning_rate": rate, "validation_accuracy": share} for rate, share in rates]
+    tests = {"baseline": 0.92, "improved": 0.94, "compact": 0.93}
+    results = [{"name": n, "test": {"accuracy": {"mean": a}}} for n, a in tests.items()]
+    rows = evaluation.improvements(ablation, rates, results)
+    brought = {row["improvement"]: row["brought"] for row in rows}
+    assert list(brought.values()) == [
+        *("+1.00%", "-0.50%", "+0.10%", "+0.00%"),
+        *("+3.00%", "+1.00%", "+1.00%", "+2.00%"),
+    ]
+    assert "the best constant one, 0.0003, for 0.001" in brought

@@ -38,7 +38,7 @@ def errors(notebook):
 def folder(tmp_path_factory):
     """A copy of what a user has: package, models and notebooks, without any output."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("fmnist_utils", "saved_model", "sample_photos"):
+    for name in ("fmnist_utils", "saved_model", "sample_photos", "benchmarks"):
         shutil.copytree(ROOT / name, folder / name)
     for name in NOTEBOOKS:
         shutil.copy(ROOT / name, folder)
@@ -71,7 +71,7 @@ def test_train_runs_and_stores_a_network(trained, folder):
     assert results["seeds"][0]["test"]["accuracy"] > 0.8
 
 
-@pytest.mark.parametrize("name", ["baseline", "runs/mine/baseline"])
+@pytest.mark.parametrize("name", ["improved", "compact", "runs/mine/baseline"])
 def test_inference_opens_what_ships_and_what_was_trained(trained, execute, name):
     notebook = execute("inference.ipynb", MODEL=name)
     assert not errors(notebook)
