@@ -140,10 +140,10 @@ def test_the_readme_s_exports_give_the_same_probabilities(few, tmp_path, monkeyp
     names = {}
     exec(snippet.replace('"exported', f'"{tmp_path}/exported'), names)
     images = few.test.images[:8]
-    served = tf.saved_model.load(str(tmp_path / "exported")).serve(images)
+    exported = tf.saved_model.load(str(tmp_path / "exported"))
     interpreter = tf.lite.Interpreter(str(tmp_path / "exported.tflite"))
     lite = interpreter.get_signature_runner()(pixels=images)["output_0"]
-    for probabilities in (served.numpy(), lite):
+    for probabilities in (exported.serve(images).numpy(), lite):
         expected = names["model"].predict(images, verbose=0)
         np.testing.assert_allclose(probabilities, expected, atol=1e-6)
 
