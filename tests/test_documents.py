@@ -104,6 +104,18 @@ def test_the_readme_s_pictures_are_the_notebook_s():
     assert all((ROOT / picture).read_bytes() in shown for picture in named)
 
 
+def test_the_notebook_s_improvements_are_what_was_measured(results):
+    ablation, rates = (
+        json.loads((ROOT / f"benchmarks/{name}.json").read_text())
+        for name in ("ablation", "learning_rate")
+    )
+    notebook = nbformat.read(ROOT / "train.ipynb", as_version=4)
+    tables = [output.data.get("text/html", "") for output in outputs(notebook) if "data" in output]
+    for improvement in evaluation.improvements(ablation, rates, results):
+        cells = r"\s*".join(f"<td>{re.escape(value)}</td>" for value in improvement.values())
+        assert any(re.search(cells, table) for table in tables), improvement
+
+
 @pytest.mark.parametrize("name", model.RECIPES)
 def test_the_shipped_networks_are_as_good_as_recorded(name, saved, splits):
     network, results = saved[name]
