@@ -33,7 +33,7 @@ def pictures(outputs):
 
 
 def shrink_pictures(notebook):
-    """Store each picture as a smaller PNG of the same pixels."""
+    """Store each picture as a smaller PNG: drawings in 256 colours, photos as they are."""
     for picture in pictures(outputs(notebook)):
         png = base64.b64decode(picture["image/png"])
         picture["image/png"] = base64.b64encode(_smaller(png)).decode()
@@ -51,7 +51,7 @@ def write_documents_pictures(notebook):
 
 def _smaller(png):
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    if image.getcolors(256):
+    if image.getcolors(4096):
         image = image.quantize(256)
     smaller = io.BytesIO()
     image.save(smaller, "PNG", optimize=True)
