@@ -279,7 +279,7 @@ def test_classify_takes_folders_and_survives_a_bad_file(garments, tmp_path, spli
         image.save(tmp_path / f"{number}.png")
     (tmp_path / "bad.jpg").write_bytes(b"nothing")
     (tmp_path / "notes.txt").write_text("not a picture")
-    network = store.load().model
+    network = store.load("baseline").model
     items = photos.classify(network, tmp_path)
     assert [item.source.name for item in items] == [*(f"{n}.png" for n in range(5)), "bad.jpg"]
     assert "bad.jpg is not a picture" in items[-1].error
