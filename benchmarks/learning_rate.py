@@ -25,8 +25,7 @@ def main(epochs):
     for rate in RATES:
         recipe = replace(BASELINE, learning_rate=rate, epochs=epochs)
         run = training.train(recipe, splits, f"runs/learning-rate-{rate:g}-{epochs}")
-        best = run.best_epoch - 1
-        loss, accuracy = (run.history[f"val_{curve}"][best] for curve in ("loss", "accuracy"))
+        loss, accuracy = run.best_validation
         rows.append(
             {
                 "learning_rate": rate,

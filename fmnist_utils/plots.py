@@ -65,10 +65,13 @@ def _layer_name(layer):
         "Rescaling": "pixels\nto 0..1",
         "Conv2D": "convolution\n3 × 3, ReLU",
         "BatchNormalization": "batch\nnormalisation",
-        "MaxPooling2D": "max-pool\n2 × 2",
         "Dense": "fully\nconnected",
     }
-    return f"dropout\n{layer.rate}" if kind == "Dropout" else names[kind]
+    if kind == "Dropout":
+        return f"dropout\n{layer.rate}"
+    if kind == "MaxPooling2D":
+        return "max-pool\n{} × {}".format(*layer.pool_size)
+    return names[kind]
 
 
 def history(curves, best_epoch, original_epoch=ORIGINAL["best_epoch"]):

@@ -27,6 +27,13 @@ class Run(NamedTuple):
     history: dict
     best_epoch: int
 
+    @property
+    def best_validation(self):
+        """The validation loss and accuracy of the best epoch."""
+        return tuple(
+            self.history[curve][self.best_epoch - 1] for curve in ("val_loss", "val_accuracy")
+        )
+
 
 def train(recipe, splits, run_dir, seed=0, epochs=None) -> Run:
     """Train `recipe` on `splits.train` and return the network with the best validation loss.

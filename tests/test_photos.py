@@ -199,15 +199,23 @@ def test_damaged_files_are_read_or_refused(shirt, format):
     assert refused
 
 
-@pytest.mark.parametrize(("name", "loss"), [("baseline", 0.01), ("improved", 0.025)])
-def test_what_is_like_the_dataset_is_labelled_as_well(garments, splits, name, loss):
+@pytest.mark.parametrize(
+    "name",
+    [
+        "baseline",
+        pytest.param(
+            "improved", marks=pytest.mark.xfail(strict=True, reason="92.9 % instead of 95.0 %")
+        ),
+    ],
+)
+def test_what_is_like_the_dataset_is_labelled_as_well(garments, splits, name):
     network = store.load(name).model
     pixels = np.stack([photos.prepare(photos.read(encoded(image))).pixels for image in garments])
     original, prepared = (
         (network.predict(images, verbose=0).argmax(axis=1) == splits.test.labels[:1000]).mean()
         for images in (splits.test.images[:1000], pixels)
     )
-    assert original - prepared <= loss
+    assert abs(prepared - original) <= 0.01
 
 
 def wooden(size, seed=0):
