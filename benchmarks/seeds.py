@@ -20,8 +20,7 @@ def main(recipe, seeds, epochs, directory):
     splits = data.load()
     runs, records = {}, []
     for seed in seeds:
-        folder = f"runs/{recipe.name}-{recipe.epochs}-seed{seed}"
-        runs[seed] = training.train(recipe, splits, folder, seed)
+        runs[seed] = training.train(recipe, splits, training.run_directory(recipe, seed), seed)
         validation = evaluation.evaluate(runs[seed].model, splits.validation)
         test = evaluation.evaluate(runs[seed].model, splits.test)
         records.append(store.seed_results(seed, runs[seed], validation, test))

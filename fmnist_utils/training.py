@@ -11,13 +11,17 @@ from typing import NamedTuple
 
 import keras
 import numpy as np
+from tqdm import tqdm
 
 from fmnist_utils.batches import Batches
 from fmnist_utils.errors import UserError
 from fmnist_utils.model import build
+from fmnist_utils.progress import Progress
 
 STATE_FILES = ("last.npz", "best.npz")
 FOLDERS = "epoch-[0-9][0-9][0-9]*"
+# What Colab, if Drive is mounted, and Kaggle keep when the machine goes.
+KEPT = (Path("/content/drive/MyDrive"), Path("/kaggle/working"))
 
 
 class Run(NamedTuple):
@@ -33,6 +37,19 @@ class Run(NamedTuple):
         return tuple(
             self.history[curve][self.best_epoch - 1] for curve in ("val_loss", "val_accuracy")
         )
+
+
+def run_directory(recipe, seed) -> Path:
+    """Return where a run is kept unless told otherwise: `runs/NAME-EPOCHS-seedSEED`.
+
+    On Colab and Kaggle, where the working directory goes with the machine and another place stays,
+    it is in `fmnist_runs` there.
+    """
+    run = f"{recipe.name}-{recipe.epochs}-seed{seed}"
+    for kept in KEPT:
+        if kept.is_dir() and not Path.cwd().is_relative_to(kept):
+            return kept / "fmnist_runs" / run
+    return Path("runs") / run
 
 
 def train(recipe, splits, run_dir, seed=0, epochs=None) -> Run:
@@ -90,7 +107,7 @@ def _fit(recipe, splits, run_dir, seed, identity, state):
         epochs=recipe.epochs,
         initial_epoch=first_epoch,
         shuffle=False,
-        callbacks=[checkpoint],
+        callbacks=[Progress(first_epoch), checkpoint],
         verbose=0,
     )
 
@@ -153,7 +170,7 @@ class Checkpoint(keras.callbacks.Callback):
         if _best_epoch(self.history) == epoch + 1:
             self.best_weights = weights
         self._write(epoch + 1)
-        print(self._line(), flush=True)
+        tqdm.write(self._line())  # above the bar, where there is one
 
     def _served_weights(self):
         """Return a copy of the weights to validate: the average where the recipe averages."""
@@ -162,31 +179,41 @@ class Checkpoint(keras.callbacks.Callback):
         return [np.copy(array) for array in self.served.get_weights()]
 
     def _write(self, epoch):
-        """Write the state under a temporary name, then rename it; the one before it stays."""
+        """Write the state into `run_dir` under a temporary name, then rename it.
+
+        The state before it stays. All is written on this machine first: a network's folder, such as
+        Drive's, takes each file whole.
+        """
         folder = self.run_dir / f"epoch-{epoch:03d}"
         temporary = folder.with_suffix(".tmp")
         try:
             for older in self.run_dir.glob(FOLDERS):
                 if older.name != f"epoch-{epoch - 1:03d}":
                     shutil.rmtree(older)
-            temporary.mkdir()
-            last = map(keras.ops.convert_to_numpy, _variables(self.model))
-            np.savez(temporary / "last.npz", *last)
-            np.savez(temporary / "best.npz", *self.best_weights)
-            state = {
-                "run": self.identity,
-                "epoch": epoch,
-                "history": self.history,
-                "sha256": {name: file_hash(temporary / name) for name in STATE_FILES},
-            }
-            state["sha256"]["state"] = _state_hash(state)
-            (temporary / "state.json").write_text(json.dumps(state, indent=1))
+            with tempfile.TemporaryDirectory() as local:
+                self._write_files(Path(local), epoch)
+                temporary.mkdir()
+                for file in Path(local).iterdir():
+                    shutil.copy(file, temporary)
             temporary.rename(folder)
         except OSError as error:
             raise UserError(
                 f"The state after epoch {epoch} cannot be written to {self.run_dir} ({error}); "
                 f"make room there and run this again: it goes on after epoch {epoch - 1}."
             ) from None
+
+    def _write_files(self, folder, epoch):
+        last = map(keras.ops.convert_to_numpy, _variables(self.model))
+        np.savez(folder / "last.npz", *last)
+        np.savez(folder / "best.npz", *self.best_weights)
+        state = {
+            "run": self.identity,
+            "epoch": epoch,
+            "history": self.history,
+            "sha256": {name: file_hash(folder / name) for name in STATE_FILES},
+        }
+        state["sha256"]["state"] = _state_hash(state)
+        (folder / "state.json").write_text(json.dumps(state, indent=1))
 
     def _line(self):
         loss, accuracy, val_loss, val_accuracy = (curve[-1] for curve in self.history.values())

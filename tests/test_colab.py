@@ -6,6 +6,7 @@ A stand-in for `google.colab` plays Colab's part, and a folder of the test's own
 import json
 import os
 import shutil
+import subprocess
 from pathlib import Path
 
 import nbformat
@@ -13,6 +14,7 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from fmnist_utils import store
 from tests.execute import outputs
 
 ROOT = Path(__file__).parent.parent
@@ -22,6 +24,8 @@ WHERE = {
     "package in MyDrive": "drive-files",
     "folder in /content": "content/clothes",
     "package in /content": "content",
+    "folder above": ".",
+    "folder in Kaggle's input": "kaggle/input/somebody/clothes",
 }
 
 
@@ -37,23 +41,24 @@ def machine(tmp_path, monkeypatch):
 
 
 def put_project(folder):
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for name in ("fmnist_utils", "saved_model", "sample_photos", "benchmarks"):
         shutil.copytree(ROOT / name, folder / name)
 
 
-def run_on_colab(name, machine, cells, parameters=""):
+def run_on_colab(name, machine, cells, parameters="", first="import google.colab"):
     """Execute the first code `cells` of a notebook as Colab would, in /content (None: all cells).
 
-    Return its outputs as JSON.
+    Return its outputs as JSON. Elsewhere than on Colab, nothing has imported its package `first`.
     """
     notebook = nbformat.read(ROOT / name, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"][:cells]
     for cell in code:
-        cell.source = cell.source.replace("/content", str(machine / "content"))
+        for place in ("content", "kaggle"):
+            cell.source = cell.source.replace(f'"/{place}', f'"{machine}/{place}')
         if "parameters" in cell.metadata.get("tags", []):
             cell.source += "\n" + parameters
-    notebook.cells = [nbformat.v4.new_code_cell("import google.colab"), *code]
+    notebook.cells = [nbformat.v4.new_code_cell(first), *code]
     resources = {"metadata": {"path": str(machine / "content")}}
     NotebookClient(notebook, kernel_name="python3", resources=resources).execute()
     return json.dumps(outputs(notebook))
@@ -63,7 +68,8 @@ def run_on_colab(name, machine, cells, parameters=""):
 @pytest.mark.parametrize("where", WHERE)
 def test_the_package_is_found(name, where, machine):
     put_project(machine / WHERE[where])
-    printed = run_on_colab(name, machine, cells=2)
+    on_colab = "content" in where or "Drive" in where
+    printed = run_on_colab(name, machine, cells=2, first="import google.colab" if on_colab else "")
     place = WHERE[where].replace("drive-files", "content/drive/MyDrive")
     if where != "package in /content":
         assert f"Working in {os.path.realpath(machine / place)}" in printed
@@ -71,7 +77,7 @@ def test_the_package_is_found(name, where, machine):
 
 
 def test_without_the_package_one_sentence_says_what_to_do(machine):
-    with pytest.raises(CellExecutionError, match=r"fmnist_utils is not here.*in your Drive"):
+    with pytest.raises(CellExecutionError, match=r"fmnist_utils is not here.*in Drive"):
         run_on_colab("train.ipynb", machine, cells=1)
 
 
@@ -80,3 +86,18 @@ def test_an_uploaded_photo_is_classified(machine):
     shown = run_on_colab("inference.ipynb", machine, cells=None, parameters="UPLOAD = True")
     assert "trousers-on-wood.jpg" in shown
     assert "boot-on-a-plain-wall.jpg" not in shown
+
+
+def test_a_run_of_the_newest_keras_opens(few, tmp_path):
+    code = """
+import sys
+from fmnist_utils import model, store
+network, results = store.load("compact")
+store.save(sys.argv[1], "mine", model.COMPACT, network, results["seeds"], results["shipped_seed"])
+"""
+    newest = ROOT / ".venv/bin/python"
+    subprocess.run([newest, "-c", code, str(tmp_path)], cwd=ROOT, check=True)
+    mine, shipped = store.load("mine", tmp_path), store.load("compact", ROOT / "saved_model")
+    images = few.test.images
+    assert mine.results["versions"]["keras"] >= shipped.results["versions"]["keras"]
+    assert (mine.model.predict(images) == shipped.model.predict(images)).all()

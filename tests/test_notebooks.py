@@ -71,6 +71,13 @@ def test_train_runs_and_stores_a_network(trained, folder):
     assert results["seeds"][0]["test"]["accuracy"] > 0.8
 
 
+def test_the_bar_leaves_one_line(trained):
+    [shown] = [cell.outputs for cell in trained.cells if "training.train(" in cell.source]
+    bar, *printed = shown
+    assert re.match(r"epoch 1/1, step 1563/1563, loss 0\.\d{4} \|█+\|", bar.data["text/plain"])
+    assert "".join(output.text for output in printed).count("\n") == 1
+
+
 @pytest.mark.parametrize("name", ["improved", "compact", "runs/mine/baseline"])
 def test_inference_opens_what_ships_and_what_was_trained(trained, execute, name):
     notebook = execute("inference.ipynb", MODEL=name)

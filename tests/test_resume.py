@@ -17,14 +17,15 @@ from fmnist_utils import training
 from fmnist_utils.errors import UserError
 
 
-def test_killed_at_every_step_of_writing(tmp_path):
-    """Once the folder is made (steps 1 and 2), an epoch takes ten steps, from the third on twelve.
+def test_killed_before_every_step_of_writing(tmp_path):
+    """Steps 1 and 2 make the folder; then an epoch's writing is nine calls, of two steps each.
 
-    After the first kill, in the third epoch, each run goes on there: step 3 is its first.
+    The first kill comes as the third epoch begins to write, which removes an old state too. Each
+    run goes on there, from step 3: what was left half written is an eleventh thing to remove.
     """
-    third_epoch = 2 + 10 + 10 + 1
-    moments = iter([third_epoch, *range(3, 3 + 14)])
-    assert not kill.survive("everything", tmp_path, moments, kills=15)
+    third_epoch = 2 + 18 + 18 + 1
+    moments = iter([third_epoch, *range(3, 3 + 22, 2)])
+    assert not kill.survive("everything", tmp_path, moments, kills=12)
 
 
 def test_killed_at_random_moments(tmp_path):
@@ -57,6 +58,7 @@ HOW = {
     "truncated": lambda content: content[:-50],
     "altered": lambda content: content[:300] + bytes([content[300] ^ 1]) + content[301:],
     "not ours": lambda content: b"[]",
+    "not yet there": lambda content: None,
 }
 
 
@@ -65,7 +67,10 @@ HOW = {
 def test_a_damaged_state_is_named_and_the_one_before_it_used(run_dir, few, file, how, capsys):
     before = training.train(kill.EVERYTHING, few, run_dir, epochs=3)
     damaged = run_dir / "epoch-003" / file
-    damaged.write_bytes(how(damaged.read_bytes()))
+    content = how(damaged.read_bytes())
+    damaged.unlink()
+    if content is not None:
+        damaged.write_bytes(content)
     after = training.train(kill.EVERYTHING, few, run_dir, epochs=3)
     printed = capsys.readouterr().out
     assert "epoch-003 is not whole" in printed

@@ -1,9 +1,14 @@
+import io
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from benchmarks.kill import EVERYTHING
 from fmnist_utils import training
 from fmnist_utils.errors import UserError
+from fmnist_utils.model import BASELINE
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +69,31 @@ def test_other_folders_in_the_run_s_are_left_alone(few, tmp_path):
 
 def test_a_loss_that_is_not_a_number_is_never_the_best():
     assert training._best_epoch({"val_loss": [0.5, 0.3, float("nan")]}) == 2
+
+
+def test_runs_go_where_they_stay_when_the_machine_goes(tmp_path, monkeypatch):
+    drive = tmp_path / "MyDrive"
+    monkeypatch.setattr(training, "KEPT", (drive,))
+    monkeypatch.chdir(tmp_path)
+    run = Path("runs/baseline-30-seed0")
+    assert training.run_directory(BASELINE, 0) == run
+    drive.mkdir()
+    assert training.run_directory(BASELINE, 0) == drive / "fmnist_runs/baseline-30-seed0"
+    monkeypatch.chdir(drive)
+    assert training.run_directory(BASELINE, 0) == run
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_shows_a_bar_and_a_log_does_not(few, tmp_path, monkeypatch, capsys):
+    terminal = Terminal()
+    with monkeypatch.context() as patched:
+        patched.setattr(sys, "stderr", terminal)
+        training.train(EVERYTHING, few, tmp_path / "shown", epochs=2)
+    assert "epoch 2/2, step 10/10, loss" in terminal.getvalue()
+    training.train(EVERYTHING, few, tmp_path / "logged", epochs=2)
+    printed = capsys.readouterr()
+    assert "step" not in printed.out + printed.err

@@ -1,0 +1,150 @@
+"""Both notebooks in a real browser: JupyterLab in headless Chromium, "Run All Cells" pressed.
+
+    make test-browser
+
+Leaves screenshots of the whole pages in `runs/screenshots`, to be looked at.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.error import URLError
+from urllib.request import urlopen
+
+import nbformat
+import pytest
+from playwright.sync_api import sync_playwright
+
+from tests.execute import outputs, pictures
+
+ROOT = Path(__file__).parent.parent
+WIDTHS = (1280, 800)
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
+PARAMETERS = {"train.ipynb": 'RECIPE = "compact"\nEPOCHS = 2', "inference.ipynb": ""}
+SETTINGS = {
+    "apputils-extension/notification": {"fetchNews": "false"},
+    "notebook-extension/tracker": {"windowingMode": "none"},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A copy of what a user has, with short trainings, and without any output."""
+    folder = tmp_path_factory.mktemp("project")
+    for name in ("fmnist_utils", "saved_model", "sample_photos", "benchmarks"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name, parameters in PARAMETERS.items():
+        notebook = nbformat.read(ROOT / name, as_version=4)
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.outputs, cell.execution_count = [], None
+            if "parameters" in cell.metadata.get("tags", []):
+                cell.source += f"\n{parameters}"
+        nbformat.write(notebook, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def address(folder, tmp_path_factory):
+    """JupyterLab, serving `folder`."""
+    settings = tmp_path_factory.mktemp("settings")
+    for name, values in SETTINGS.items():
+        path = settings / f"@jupyterlab/{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(values))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
+    command += [f"--port={port}", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
+    server = subprocess.Popen(
+        command,
+        env={**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(settings)},
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}"
+    _wait_until(lambda: _answers(f"{address}/api/status"), seconds=60)
+    yield address
+    server.terminate()
+    server.wait()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    found = [path for name in CHROMIUM if (path := shutil.which(name))]
+    if not found:
+        pytest.exit("Chromium is not installed: `apt-get install chromium`, or Chrome.", 1)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_run_all_cells(name, folder, address, browser):
+    page = browser.new_page(viewport={"width": WIDTHS[0], "height": 1000})
+    page.goto(f"{address}/doc/tree/{name}")
+    page.get_by_text("| Idle").wait_for(timeout=60_000)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    _wait_until(lambda: _ended(page, address, name), seconds=900)
+
+    notebook = _saved(address, name)
+    committed = nbformat.read(ROOT / name, as_version=4)
+    assert not [output for output in outputs(notebook) if output.output_type == "error"]
+    figures = len(pictures(outputs(committed)))
+    assert len(pictures(outputs(notebook))) == figures
+    for width in WIDTHS:
+        _screenshot(page, width, ROOT / f"runs/screenshots/{Path(name).stem}-{width}.png")
+        shown = page.locator(".jp-OutputArea-output img").evaluate_all(
+            "images => images.filter(i => i.naturalWidth && i.width <= i.parentElement.clientWidth)"
+            ".length"
+        )
+        assert shown == figures
+
+
+def _ended(page, address, name):
+    """Save the notebook and return whether its last cell was executed, or one ended in an error."""
+    page.keyboard.press("Control+s")
+    time.sleep(1)
+    notebook = _saved(address, name)
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    failed = any(output.output_type == "error" for output in outputs(notebook))
+    return failed or bool(code[-1].execution_count)
+
+
+def _saved(address, name):
+    """Return a notebook as the server has it, which reads no file that is half written."""
+    with urlopen(f"{address}/api/contents/{name}") as answer:
+        return nbformat.from_dict(json.load(answer)["content"])
+
+
+def _screenshot(page, width, path):
+    """Write a picture of the whole notebook: the window is made as high as all its cells."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    page.set_viewport_size({"width": width, "height": 1000})
+    cells = page.locator(".jp-WindowedPanel-outer").first
+    height = cells.evaluate("cells => cells.scrollHeight")
+    page.set_viewport_size({"width": width, "height": height + 200})
+    cells.evaluate("cells => cells.scrollTo(0, 0)")
+    time.sleep(1)
+    page.screenshot(path=path)
+
+
+def _wait_until(condition, seconds):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds} seconds"
+        time.sleep(1)
+
+
+def _answers(url):
+    try:
+        return urlopen(url).status == 200
+    except URLError:
+        return False
