@@ -9,7 +9,7 @@ papermill = mkdir -p runs && .venv/bin/papermill --log-output --no-progress-bar 
 	$(foreach name,$(PARAMETERS),$(if $($(name)),-p $(name) '$($(name))')) $(1) runs/.$(1) && \
 	mv runs/.$(1) runs/$(1) && .venv/bin/jupyter nbconvert --log-level WARN --to html runs/$(1)
 
-.PHONY: train infer notebook data test test-colab bench
+.PHONY: train infer notebook data test test-colab test-browser bench
 
 test: data
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -26,6 +26,15 @@ test-colab: data .venv-colab/installed
 	done || { echo "Colab runs Python 3.13 or 3.12, and neither is found here; install one."; exit 1; }
 	.venv-colab/bin/pip install --quiet --constraint $< tensorflow keras numpy matplotlib \
 		scikit-learn seaborn pandas pillow opencv-python-headless tqdm ipython ipykernel papermill pytest
+	touch $@
+
+# The notebooks in JupyterLab, in a real browser.
+test-browser: data .venv/playwright
+	$(PYTHON) -m pytest tests/browser.py
+	@echo "The screenshots are in runs/screenshots."
+
+.venv/playwright: .venv/installed
+	$(PYTHON) -m pip install --quiet playwright
 	touch $@
 
 .venv/installed: requirements.txt requirements-dev.txt
