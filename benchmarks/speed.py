@@ -1,22 +1,32 @@
-"""Time the training and the classification against other ways to do the same, side by side.
+"""Time training and classification against other ways to do the same, side by side.
 
     python -m benchmarks.speed
 
-All ways train the baseline on the same images, in turns, after a round that is not counted: ours
-with its checkpoints; plain Keras as most notebooks have it; a plain PyTorch loop, where torch is
-installed; and the compiled training step alone on one batch, the floor for any loop around it.
-Then one image, and many, are classified. Prints medians and ratios, and writes
+All ways train the baseline on the same images in batches of 32, in turns, after a round that is not
+counted: ours, `training.train` with all that it does at an epoch's end; plain Keras, as most
+notebooks have it; a plain PyTorch loop, where torch is installed; and the compiled step alone, on
+one batch again and again: the floor for any loop around it. Only ours validates: on one batch here.
+
+A round has 159 steps, to be over in seconds: three times a prime, like the 1,563 of a full epoch,
+so ours executes three at a go in both. What ours does once an epoch is spread over those 1,563.
+
+Then one image is classified, and a thousand in one call. Prints medians, and writes
 `benchmarks/speed.json`.
 """
 
 import argparse
 import json
+import os
+import platform
+import re
 import statistics
 import tempfile
-import threading
 import time
+from functools import partial
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
+from unittest.mock import patch
 
 import keras
 import tensorflow as tf
@@ -25,66 +35,19 @@ from fmnist_utils import data, store, training
 from fmnist_utils.model import BASELINE, build
 
 BATCH = BASELINE.batch_size
+FULL_EPOCH = 1563  # steps
 
 
-class Ours:
-    """`training.train` in a thread of its own, an epoch a turn, its checkpoint included."""
-
-    def __init__(self, split, rounds):
-        self.turn, self.done = threading.Semaphore(0), threading.Semaphore(0)
-        ours = self
-
-        class Paced(training.Checkpoint):
-            def on_epoch_begin(self, epoch, logs=None):
-                ours.turn.acquire()
-                super().on_epoch_begin(epoch, logs)
-
-            def on_epoch_end(self, epoch, logs=None):
-                super().on_epoch_end(epoch, logs)
-                ours.done.release()
-
-        def run():
-            unchanged, training.Checkpoint = training.Checkpoint, Paced
-            small = data.Split(split.images[:BATCH], split.labels[:BATCH])
-            with tempfile.TemporaryDirectory() as folder:
-                training.train(BASELINE, data.Splits(split, small, small), folder, epochs=rounds)
-            training.Checkpoint = unchanged
-
-        threading.Thread(target=run).start()
-
-    def __call__(self):
-        self.turn.release()
-        self.done.acquire()
-
-
-def plain_keras(split):
-    """Return a round of `fit` with a flip in the network and everything else by default."""
-    network = build(BASELINE)
-    scaling, *others = network.layers
+def plain_keras():
+    """Return the baseline as most notebooks have it: the flip is a layer, the rest by default."""
     flip = keras.layers.RandomFlip("horizontal")
-    model = keras.Sequential([network.inputs[0], scaling, flip, *others])
+    model = keras.Sequential([keras.Input((28, 28, 1)), flip, *build(BASELINE).layers])
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-    return lambda: model.fit(split.images, split.labels, batch_size=BATCH, verbose=0)
+    return model
 
 
-def bare_step(split):
-    """Return a round of the compiled training step, on one batch again and again."""
-    model = build(BASELINE)
-    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-    model.optimizer.build(model.trainable_variables)
-    images = tf.constant(split.images[:BATCH])
-    labels = tf.one_hot(split.labels[:BATCH], 10)
-    step = tf.function(lambda: model.train_step((images, labels)))
-
-    def run():
-        for _ in range(len(split.images) // BATCH):
-            step()
-
-    return run
-
-
-def plain_torch(split):
-    """Return a round of a plain PyTorch loop."""
+def torch_epoch(split):
+    """Return a function that trains the baseline for an epoch in a plain PyTorch loop."""
     import torch
     from torch import nn
 
@@ -96,11 +59,11 @@ def plain_torch(split):
         *(nn.Linear(49 * second, BASELINE.units), nn.ReLU(), nn.Dropout(BASELINE.dropout)),
         nn.Linear(BASELINE.units, 10),
     )
-    optimizer = torch.optim.Adam(network.parameters(), 1e-3)
+    optimizer = torch.optim.Adam(network.parameters(), BASELINE.learning_rate)
     images = torch.from_numpy(split.images).permute(0, 3, 1, 2)
     labels = torch.from_numpy(split.labels)
 
-    def run():
+    def epoch():
         for chosen in torch.randperm(len(images)).split(BATCH):
             batch = images[chosen].float() / 255
             flipped = torch.where(torch.rand(len(batch), 1, 1, 1) < 0.5, batch.flip(3), batch)
@@ -108,82 +71,130 @@ def plain_torch(split):
             nn.functional.cross_entropy(network(flipped), labels[chosen]).backward()
             optimizer.step()
 
-    return run
+    return epoch
 
 
-def in_turns(ways, rounds, steps):
-    """Return the milliseconds a step of each way in each round, the first round left out."""
-    taken = {name: [] for name in ways}
+def steps_alone(split):
+    """Return a function that does an epoch's number of compiled steps, all on the first batch."""
+    model = build(BASELINE)
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    model.optimizer.build(model.trainable_variables)
+    batch = tf.constant(split.images[:BATCH]), tf.one_hot(split.labels[:BATCH], 10)
+    step = tf.function(lambda: model.train_step(batch))
+
+    def epoch():
+        for _ in range(len(split.images) // BATCH):
+            step()
+
+    return epoch
+
+
+def time_training(split, rounds):
+    """Return the milliseconds a step by each way, one for each round."""
+    fit = partial(plain_keras().fit, split.images, split.labels, batch_size=BATCH, verbose=0)
+    others = {"plain Keras": fit, "the step alone": steps_alone(split)}
+    if find_spec("torch"):
+        others["plain PyTorch"] = torch_epoch(split)
+    times = {name: [] for name in ("ours", *others)}
+    steps = len(split.images) // BATCH
+
+    class TakingTurns(training.Checkpoint):
+        """Lets the others have their turns before each epoch of ours."""
+
+        def on_epoch_begin(self, epoch, logs=None):
+            for name, way in others.items():
+                times[name].append(milliseconds(way) / steps)
+            self.begun = time.perf_counter()
+            super().on_epoch_begin(epoch, logs)
+
+        def on_epoch_end(self, epoch, logs=None):
+            stepping = (time.perf_counter() - self.begun) * 1000
+            ending = milliseconds(partial(super().on_epoch_end, epoch, logs))
+            times["ours"].append(stepping / steps + ending / FULL_EPOCH)
+
+    batch = data.Split(split.images[:BATCH], split.labels[:BATCH])
+    splits = data.Splits(split, validation=batch, test=batch)
+    with tempfile.TemporaryDirectory() as folder, patch.object(training, "Checkpoint", TakingTurns):
+        training.train(BASELINE, splits, folder, epochs=1 + rounds)
+    return {name: each[1:] for name, each in times.items()}
+
+
+def time_classification(images, rounds):
+    """Return the milliseconds a call by each way to classify `images`, one for each round."""
+    model = store.load("baseline").model
+    lite = _lite(model)
+    ways = {
+        "ours": partial(model.predict_on_batch, images),  # as photos.classify calls it
+        "model.predict": partial(model.predict, images, batch_size=len(images), verbose=0),
+        "LiteRT": partial(lite, pixels=images),
+    }
+    times = {name: [] for name in ways}
     for _ in range(1 + rounds):
         for name, way in ways.items():
-            begun = time.perf_counter()
-            way()
-            taken[name].append((time.perf_counter() - begun) / steps * 1000)
-    return {name: times[1:] for name, times in taken.items()}
+            times[name].append(milliseconds(way))
+    return {name: each[1:] for name, each in times.items()}
 
 
-def classification(split, repeats=50):
-    """Return milliseconds for one image, and images a second in large batches, by each way."""
-    model = store.load("baseline").model
-    one, many = split.images[:1], split.images
+def _lite(model):
+    """Return `model` as a function that LiteRT executes."""
     with tempfile.TemporaryDirectory() as folder:
-        model.export(f"{folder}/model.tflite", format="litert", verbose=False)
-        interpreter = tf.lite.Interpreter(f"{folder}/model.tflite", num_threads=2)
-    lite = interpreter.get_signature_runner()
-    ways = {
-        "predict_on_batch, as classify calls it": model.predict_on_batch,
-        "model.predict": lambda images: model.predict(images, batch_size=1000, verbose=0),
-        "LiteRT": lambda images: lite(pixels=images),
-    }
-    rows = {}
-    for name, way in ways.items():
-        way(one), way(many[:1000])
-        single = [_seconds(lambda: way(one)) for _ in range(repeats)]  # noqa: B023
-        batches = [
-            _seconds(lambda: way(many[start : start + 1000]))  # noqa: B023
-            for start in range(0, len(many), 1000)
-        ]
-        rows[name] = {
-            "one_image_ms": statistics.median(single) * 1000,
-            "images_per_second": 1000 / statistics.median(batches),
-        }
-    return rows
+        path = f"{folder}/model.tflite"
+        model.export(path, format="litert", verbose=False)
+        content = Path(path).read_bytes()
+    interpreter = tf.lite.Interpreter(model_content=content, num_threads=os.cpu_count())
+    return interpreter.get_signature_runner()
 
 
-def _seconds(function):
+def milliseconds(function):
+    """Return how long a call of `function` takes."""
     begun = time.perf_counter()
     function()
-    return time.perf_counter() - begun
+    return (time.perf_counter() - begun) * 1000
+
+
+def machine():
+    """Return what the figures depend on: processor, cores, and the packages' versions."""
+    cpuinfo = Path("/proc/cpuinfo")
+    named = re.search(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
+    packages = [name for name in ("keras", "tensorflow", "torch") if find_spec(name)]
+    return {
+        "processor": named[1] if named else platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "versions": {name: version(name) for name in packages},
+    }
+
+
+def summary(times):
+    """Return the median of each way's times, with all of them."""
+    return {name: {"median": statistics.median(each), "all": each} for name, each in times.items()}
+
+
+def table(title, rows):
+    """Return the medians as lines of text, with how many times as long as ours each way takes."""
+    lines = [f"{title:42s}      ms  times ours"]
+    for name, row in rows.items():
+        ratio = row["median"] / rows["ours"]["median"]
+        lines.append(f"{name:42s}{row['median']:8.2f}  {ratio:10.2f}")
+    return "\n".join(lines)
 
 
 def main(rounds, steps):
     splits = data.load()
-    split = data.Split(splits.train.images[: steps * BATCH], splits.train.labels[: steps * BATCH])
-    ways = {
-        "ours, with checkpoints": Ours(split, 1 + rounds),
-        "plain Keras, as most notebooks": plain_keras(split),
-        "the compiled step alone": bare_step(split),
+    train = data.Split(*(array[: steps * BATCH] for array in splits.train))
+    report = {
+        "a training step of 32 images": summary(time_training(train, rounds)),
+        "one image": summary(time_classification(splits.test.images[:1], 20 * rounds)),
+        "1,000 images": summary(time_classification(splits.test.images[:1000], rounds)),
     }
-    if find_spec("torch"):
-        ways["plain PyTorch loop"] = plain_torch(split)
-    times = in_turns(ways, rounds, steps)
-    training_rows = {name: statistics.median(each) for name, each in times.items()}
-    ours = training_rows["ours, with checkpoints"]
-    print(f"{'training':42s}ms a step  ours / it")
-    for name, milliseconds in training_rows.items():
-        print(f"{name:42s}{milliseconds:9.1f}  {ours / milliseconds:9.2f}")
-    rows = classification(splits.test)
-    print(f"\n{'classification':42s}ms an image  images a second")
-    for name, row in rows.items():
-        print(f"{name:42s}{row['one_image_ms']:11.2f}  {row['images_per_second']:15,.0f}")
-    report = {"rounds": rounds, "steps": steps, "training_ms": training_rows, "rounds_ms": times}
-    report["classification"] = rows
+    for title, rows in report.items():
+        print(table(title, rows), end="\n\n")
+    report["machine"] = machine()
     Path("benchmarks/speed.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=500)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--steps", type=int, default=159)
     chosen = parser.parse_args()
     main(chosen.rounds, chosen.steps)
