@@ -119,20 +119,15 @@ def time_training(split, rounds):
     return {name: each[1:] for name, each in times.items()}
 
 
-def time_classification(images, rounds):
-    """Return the milliseconds a call by each way to classify `images`, one for each round."""
+def classifiers():
+    """Return each way to classify with the shipped baseline, a function of images, by its name."""
     model = store.load("baseline").model
     lite = _lite(model)
-    ways = {
-        "ours": partial(model.predict_on_batch, images),  # as photos.classify calls it
-        "model.predict": partial(model.predict, images, batch_size=len(images), verbose=0),
-        "LiteRT": partial(lite, pixels=images),
+    return {
+        "ours": model.predict_on_batch,  # as photos.classify calls it
+        "model.predict": lambda images: model.predict(images, batch_size=len(images), verbose=0),
+        "LiteRT": lambda images: lite(pixels=images),
     }
-    times = {name: [] for name in ways}
-    for _ in range(1 + rounds):
-        for name, way in ways.items():
-            times[name].append(milliseconds(way))
-    return {name: each[1:] for name, each in times.items()}
 
 
 def _lite(model):
@@ -143,6 +138,15 @@ def _lite(model):
         content = Path(path).read_bytes()
     interpreter = tf.lite.Interpreter(model_content=content, num_threads=os.cpu_count())
     return interpreter.get_signature_runner()
+
+
+def time_calls(ways, images, rounds):
+    """Return the milliseconds that each of `ways` takes for `images`, one for each round."""
+    times = {name: [] for name in ways}
+    for _ in range(1 + rounds):
+        for name, way in ways.items():
+            times[name].append(milliseconds(partial(way, images)))
+    return {name: each[1:] for name, each in times.items()}
 
 
 def milliseconds(function):
@@ -181,10 +185,11 @@ def table(title, rows):
 def main(rounds, steps):
     splits = data.load()
     train = data.Split(*(array[: steps * BATCH] for array in splits.train))
+    images, ways = splits.test.images, classifiers()
     report = {
         "a training step of 32 images": summary(time_training(train, rounds)),
-        "one image": summary(time_classification(splits.test.images[:1], 20 * rounds)),
-        "1,000 images": summary(time_classification(splits.test.images[:1000], rounds)),
+        "one image": summary(time_calls(ways, images[:1], 20 * rounds)),
+        "1,000 images": summary(time_calls(ways, images[:1000], rounds)),
     }
     for title, rows in report.items():
         print(table(title, rows), end="\n\n")
