@@ -6,8 +6,8 @@ Plain Keras is the baseline as most notebooks have it. All learn from the same 5
 stop at the end of the first epoch that is good enough. The clock runs from the building of the
 network on, and stands still only while the test set is read, which nothing but this benchmark does;
 the recipes' own validation and checkpoints count. A learning rate that falls does so within the
-epochs asked for: these recipes train for the fewest that are enough with seeds 0 and 1. By default
-it takes the compact recipe alone, which is trained fastest. Prints a table, and writes
+epochs asked for: these recipes are asked for as few as were found to be enough. By default only the
+compact recipe is timed, which is trained fastest. Prints a table, and writes
 `benchmarks/time_to_accuracy.json`.
 """
 
