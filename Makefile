@@ -9,7 +9,7 @@ papermill = mkdir -p runs && .venv/bin/papermill --log-output --no-progress-bar 
 	$(foreach name,$(PARAMETERS),$(if $($(name)),-p $(name) '$($(name))')) $(1) runs/.$(1) && \
 	mv runs/.$(1) runs/$(1) && .venv/bin/jupyter nbconvert --log-level WARN --to html runs/$(1)
 
-.PHONY: train infer notebook data test test-colab test-browser bench
+.PHONY: train infer notebook data test test-colab test-browser bench seeds
 
 test: data
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -54,8 +54,13 @@ infer: data
 notebook: data
 	.venv/bin/jupyter lab
 
-# Trains three seeds of a recipe in full (or takes them from runs/) and rewrites its saved model.
+# Times training and classification beside other ways to do the same; PyTorch's too, if installed.
 bench: data
+	$(PYTHON) -m benchmarks.speed
+	$(PYTHON) -m benchmarks.time_to_accuracy
+
+# Trains three seeds of a recipe in full (or takes them from runs/) and rewrites its saved model.
+seeds: data
 	$(PYTHON) -m benchmarks.seeds --recipe $(or $(RECIPE),baseline)
 
 # The network first; where there is none, Debian's package, unpacked without root.

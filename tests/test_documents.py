@@ -82,6 +82,27 @@ def test_the_photos_figures_are_the_benchmark_s():
     assert f"On {count} photos" in README
 
 
+def test_the_speeds_are_the_benchmarks():
+    speed, until = (
+        json.loads((ROOT / f"benchmarks/{name}.json").read_text())
+        for name in ("speed", "time_to_accuracy")
+    )
+    step, image = (
+        {way: f"{times['median']:.1f} ms" for way, times in speed[what].items()}
+        for what in ("a training step of 32 images", "one image")
+    )
+    assert row("a training step", [step["ours"], step["plain Keras"]]).search(README)
+    assert row("one image", [image["ours"], image["model.predict"]]).search(README)
+    assert f"loop takes {step['plain PyTorch']}" in README
+    assert f"loop around it, {step['the step alone']}" in README
+    seconds = {name: f"{times['seconds']:.0f} s" for name, times in until["rows"].items()}
+    until_passed = [seconds["compact"], seconds["plain Keras"]]
+    assert row("training until", until_passed).search(README)
+    assert all(times["passed"] for times in until["rows"].values())
+    assert speed["machine"] == until["machine"]
+    assert f"On {speed['machine']['cores']} cores of an {speed['machine']['processor']}" in README
+
+
 def test_the_card_names_the_shipped_seeds_and_their_weakest_classes(results):
     cells = {"shipped seed": [], "its test accuracy": [], "its weakest class": []}
     for result in results:
