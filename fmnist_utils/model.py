@@ -22,7 +22,7 @@ class Recipe:
     batch_size: int = 32
     epochs: int = 30
     learning_rate: float = 1e-3
-    schedule: str = "constant"  # or "cosine": one epoch of warm-up, then down to zero
+    schedule: str = "constant"  # or "cosine": up in an epoch or a tenth of all, then to zero
     weight_decay: float = 0.0  # decoupled, as in AdamW (arXiv 1711.05101)
     label_smoothing: float = 0.0
     weight_averaging: float = 0.0  # momentum of the weights' moving average; 0: no average
@@ -86,7 +86,7 @@ def choices(recipe):
     """Return what `recipe` chooses and why, a row each."""
     schedule = {
         "constant": ("constant", "the simplest; the usual 0.001 is a good first choice with Adam"),
-        "cosine": ("rises for an epoch, then falls to zero", "large steps first, fine ones last"),
+        "cosine": ("rises at first, then falls to zero", "large steps first, fine ones last"),
     }
     rows = [
         ("epochs", recipe.epochs, "in each, the network sees every training image once"),

@@ -115,11 +115,10 @@ def _fit(recipe, splits, run_dir, seed, identity, state):
 def _optimizer(recipe, steps_per_epoch):
     rate = recipe.learning_rate
     if recipe.schedule == "cosine":
+        steps = recipe.epochs * steps_per_epoch
+        warmup = min(steps_per_epoch, max(1, steps // 10))
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0,
-            max(1, (recipe.epochs - 1) * steps_per_epoch),
-            warmup_target=recipe.learning_rate,
-            warmup_steps=steps_per_epoch,
+            0.0, steps - warmup, warmup_target=recipe.learning_rate, warmup_steps=warmup
         )
     return keras.optimizers.Adam(
         rate,
