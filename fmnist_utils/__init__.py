@@ -11,5 +11,6 @@ Data flows one way, and so do the imports:
     photos      pictures from outside: `read`, `prepare`, `classify`
     plots       every picture
 
-`errors` holds the one exception that they raise for a user's mistake.
+`progress` is the bar while it trains, and `errors` holds what is said in one sentence: a user's
+mistake, or that a training was stopped.
 """

@@ -1,12 +1,19 @@
-"""The exception for mistakes that a user can put right."""
+"""What a user can put right, or did on purpose: told in one sentence."""
 
 
-class UserError(ValueError):
-    """One sentence that says what is wrong, where, and what to do about it.
+class OneSentence:
+    """IPython asks an exception for `_render_traceback_` before it prints it.
 
-    IPython asks an exception for `_render_traceback_` before it prints it: in a notebook the
-    sentence stands alone, without the traceback through code that is not at fault.
+    In a notebook the sentence stands alone, without the traceback through code not at fault.
     """
 
     def _render_traceback_(self):
         return [f"{type(self).__name__}: {self}"]
+
+
+class UserError(OneSentence, ValueError):
+    """One sentence that says what is wrong, where, and what to do about it."""
+
+
+class Stopped(OneSentence, KeyboardInterrupt):
+    """A training was stopped by its user; the sentence says how to go on."""

@@ -14,7 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fmnist_utils.batches import Batches
-from fmnist_utils.errors import UserError
+from fmnist_utils.errors import Stopped, UserError
 from fmnist_utils.model import build
 from fmnist_utils.progress import Progress
 
@@ -63,7 +63,7 @@ def train(recipe, splits, run_dir, seed=0, epochs=None) -> Run:
     goes on after the last epoch there, or returns at once if none is left.
 
     Raises UserError where an argument is out of range, where `run_dir` cannot be written or holds
-    another run, and where no state in it is whole.
+    another run, and where no state in it is whole; Stopped, a KeyboardInterrupt, on Ctrl-C.
     """
     recipe = replace(recipe, epochs=recipe.epochs if epochs is None else epochs)
     _check_whole_number("EPOCHS", recipe.epochs, at_least=1)
@@ -101,15 +101,18 @@ def _fit(recipe, splits, run_dir, seed, identity, state):
     if state:
         print(f"Going on after epoch {first_epoch} of {recipe.epochs}, from {run_dir}.")
         checkpoint.restore(model, state)
-    model.fit(
-        batches,
-        steps_per_epoch=steps,
-        epochs=recipe.epochs,
-        initial_epoch=first_epoch,
-        shuffle=False,
-        callbacks=[Progress(first_epoch), checkpoint],
-        verbose=0,
-    )
+    try:
+        model.fit(
+            batches,
+            steps_per_epoch=steps,
+            epochs=recipe.epochs,
+            initial_epoch=first_epoch,
+            shuffle=False,
+            callbacks=[Progress(first_epoch), checkpoint],
+            verbose=0,
+        )
+    except KeyboardInterrupt:
+        raise Stopped(f"{run_dir} has every epoch that ended; run this again to go on.") from None
 
 
 def _optimizer(recipe, steps_per_epoch):
@@ -217,11 +220,11 @@ class Checkpoint(keras.callbacks.Callback):
     def _line(self):
         loss, accuracy, val_loss, val_accuracy = (curve[-1] for curve in self.history.values())
         epoch, epochs = len(self.history["loss"]), self.identity["epochs"]
-        best = "  best so far" if _best_epoch(self.history) == epoch else ""
+        best = "  best" if _best_epoch(self.history) == epoch else ""
         return (
-            f"epoch {epoch:2d}/{epochs}  {time.monotonic() - self.started:3.0f} s"
-            f"  training: loss {loss:.4f}, accuracy {accuracy:.2%}"
-            f"  validation: loss {val_loss:.4f}, accuracy {val_accuracy:.2%}{best}"
+            f"epoch {epoch:2d}/{epochs} {time.monotonic() - self.started:4.0f} s"
+            f"  loss {loss:.4f}, validation {val_loss:.4f}"
+            f"  accuracy {accuracy:.2%}, validation {val_accuracy:.2%}{best}"
         )
 
 

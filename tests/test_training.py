@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.kill import EVERYTHING
 from fmnist_utils import training
-from fmnist_utils.errors import UserError
+from fmnist_utils.errors import Stopped, UserError
 from fmnist_utils.model import BASELINE
 
 
@@ -97,3 +97,13 @@ def test_a_terminal_shows_a_bar_and_a_log_does_not(few, tmp_path, monkeypatch, c
     training.train(EVERYTHING, few, tmp_path / "logged", epochs=2)
     printed = capsys.readouterr()
     assert "step" not in printed.out + printed.err
+
+
+def test_a_stop_by_hand_says_how_to_go_on(few, tmp_path, monkeypatch):
+    def stop(checkpoint, epoch, logs=None):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(training.Checkpoint, "on_epoch_begin", stop)
+    with pytest.raises(Stopped, match=f"{tmp_path} has every epoch that ended") as stopped:
+        training.train(EVERYTHING, few, tmp_path, epochs=2)
+    assert stopped.value._render_traceback_() == [f"Stopped: {stopped.value}"]
