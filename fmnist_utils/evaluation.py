@@ -192,13 +192,17 @@ def improvements(ablation, learning_rates, results):
     `ablation` and `learning_rates` are what the benchmarks of these names wrote, in validation
     accuracy; `results` are those of `store.load` for all three recipes, in test accuracy.
     """
-    accuracy = {row["change"]: row["accuracy"] for row in ablation["rows"]}
+    accuracy, in_full = (
+        {row["change"]: row["accuracy"] for row in ablation[f"compact, {epochs} epochs"]["rows"]}
+        for epochs in (10, 30)
+    )
     recipe = accuracy["the recipe"]
     rate = {row["learning_rate"]: row["validation_accuracy"] for row in learning_rates}
     best = max(rate, key=rate.get)
     test = {result["name"]: result["test"]["accuracy"]["mean"] for result in results}
     rows = [
         ("random crop", accuracy["without shift"], recipe),
+        ("random crop, over 30 epochs", in_full["without shift"], in_full["the recipe"]),
         ("Gaussian noise", recipe, accuracy["with gaussian_noise"]),
         ("salt and pepper", recipe, accuracy["with salt_and_pepper"]),
         ("histogram changes", recipe, accuracy["with tone"]),

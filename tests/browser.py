@@ -90,6 +90,7 @@ def test_run_all_cells(name, folder, address, browser):
     page = browser.new_page(viewport={"width": WIDTHS[0], "height": 1000})
     page.goto(f"{address}/doc/tree/{name}")
     page.get_by_text("| Idle").wait_for(timeout=60_000)
+    page.keyboard.press("Control+b")  # closes the list of files
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     _wait_until(lambda: _ended(page, address, name), seconds=900)
@@ -130,7 +131,7 @@ def _screenshot(page, width, path):
     page.set_viewport_size({"width": width, "height": 1000})
     cells = page.locator(".jp-WindowedPanel-outer").first
     height = cells.evaluate("cells => cells.scrollHeight")
-    page.set_viewport_size({"width": width, "height": height + 200})
+    page.set_viewport_size({"width": width, "height": height + 100})
     cells.evaluate("cells => cells.scrollTo(0, 0)")
     time.sleep(1)
     page.screenshot(path=path)

@@ -77,7 +77,13 @@ def test_improvements_are_what_is_gained_with_each():
         "with tone": 0.93,
         "constant learning rate": 0.90,
     }
-    ablation = {"rows": [{"change": c, "accuracy": a} for c, a in accuracies.items()]}
+    in_full = {"the recipe": 0.94, "without shift": 0.92}
+    ablation = {
+        f"compact, {epochs} epochs": {
+            "rows": [{"change": c, "accuracy": a} for c, a in run.items()]
+        }
+        for epochs, run in ((10, accuracies), (30, in_full))
+    }
     rates = [(1e-2, 0.2), (1e-3, 0.91), (3e-4, 0.92)]
     rates = [{"learning_rate": rate, "validation_accuracy": share} for rate, share in rates]
     tests = {"baseline": 0.92, "improved": 0.94, "compact": 0.93}
@@ -85,7 +91,7 @@ def test_improvements_are_what_is_gained_with_each():
     rows = evaluation.improvements(ablation, rates, results)
     brought = {row["improvement"]: row["brought"] for row in rows}
     assert list(brought.values()) == [
-        *("+1.00%", "-0.50%", "+0.10%", "+0.00%"),
+        *("+1.00%", "+2.00%", "-0.50%", "+0.10%", "+0.00%"),
         *("+3.00%", "+1.00%", "+1.00%", "+2.00%"),
     ]
     assert "the best constant one, 0.0003, for 0.001" in brought

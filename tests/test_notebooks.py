@@ -117,6 +117,10 @@ def test_committed_notebooks_are_executed_as_they_stand(name):
     assert notebook.metadata["accelerator"] == "GPU"
     assert notebook.metadata["colab"]["gpuType"] == "T4"
     assert path.stat().st_size < 1_000_000
+    shown = [output.data for output in outputs(notebook) if "data" in output]
+    assert {kind for data in shown for kind in data} <= {"text/plain", "text/html", "image/png"}
+    stripped = re.compile(r"<(script|iframe|object|svg)\b")  # by a git host's preview
+    assert not any(stripped.search(data.get("text/html", "")) for data in shown)
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
