@@ -36,6 +36,7 @@ from fmnist_utils.model import BASELINE, build
 
 BATCH = BASELINE.batch_size
 FULL_EPOCH = 1563  # steps
+REST = 0.5  # seconds after each turn: PyTorch's threads stay busy for a moment after their work
 
 
 def plain_keras():
@@ -104,6 +105,7 @@ def time_training(split, rounds):
         def on_epoch_begin(self, epoch, logs=None):
             for name, way in others.items():
                 times[name].append(milliseconds(way) / steps)
+                time.sleep(REST)
             self.begun = time.perf_counter()
             super().on_epoch_begin(epoch, logs)
 
