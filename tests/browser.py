@@ -88,7 +88,7 @@ def browser():
 @pytest.mark.parametrize("name", PARAMETERS)
 def test_run_all_cells(name, folder, address, browser):
     page = browser.new_page(viewport={"width": WIDTHS[0], "height": 1000})
-    page.goto(f"{address}/doc/tree/{name}")
+    page.goto(f"{address}/doc/tree/{name}?reset")
     page.get_by_text("| Idle").wait_for(timeout=60_000)
     page.keyboard.press("Control+b")  # closes the list of files
     page.get_by_role("menuitem", name="Run", exact=True).click()
