@@ -14,7 +14,7 @@ class Progress(keras.callbacks.Callback):
         self.first_epoch = first_epoch
 
     def on_train_begin(self, logs=None):
-        in_notebook = "ipykernel" in sys.modules
+        in_notebook = _in_notebook()
         self.bar = tqdm(
             total=self.params["epochs"] * self.params["steps"],
             initial=self.first_epoch * self.params["steps"],
@@ -43,6 +43,11 @@ class Progress(keras.callbacks.Callback):
         self.bar.set_description_str(
             f"epoch {self.epoch + 1}/{epochs}, step {batch + 1}/{steps}, loss {logs['loss']:.4f}"
         )
+
+
+def _in_notebook():
+    """Return whether a notebook's kernel runs this: its shell, unlike a terminal's, has one."""
+    return "IPython" in sys.modules and hasattr(sys.modules["IPython"].get_ipython(), "kernel")
 
 
 class NotebookLine:
