@@ -20,7 +20,7 @@ import nbformat
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.execute import outputs, pictures
+from tests.execute import copy_project, outputs, pictures
 
 ROOT = Path(__file__).parent.parent
 WIDTHS = (1280, 800)
@@ -36,8 +36,7 @@ SETTINGS = {
 def folder(tmp_path_factory):
     """A copy of what a user has, with short trainings, and without any output."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("fmnist_utils", "saved_model", "sample_photos", "benchmarks"):
-        shutil.copytree(ROOT / name, folder / name)
+    copy_project(folder)
     for name, parameters in PARAMETERS.items():
         notebook = nbformat.read(ROOT / name, as_version=4)
         for cell in notebook.cells:

@@ -6,6 +6,7 @@ python -m tests.execute train.ipynb inference.ipynb
 import base64
 import hashlib
 import io
+import shutil
 import sys
 from pathlib import Path
 
@@ -13,7 +14,14 @@ import nbformat
 from nbclient import NotebookClient
 from PIL import Image
 
-DOCUMENTS = Path(__file__).parent.parent / "docs"
+ROOT = Path(__file__).parent.parent
+DOCUMENTS = ROOT / "docs"
+
+
+def copy_project(folder):
+    """Copy what the notebooks need into `folder`."""
+    for name in ("fmnist_utils", "saved_model", "sample_photos", "benchmarks"):
+        shutil.copytree(ROOT / name, folder / name)
 
 
 def executed_hash(notebook):

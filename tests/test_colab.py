@@ -5,7 +5,6 @@ A stand-in for `google.colab` plays Colab's part, and a folder of the test's own
 
 import json
 import os
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from fmnist_utils import store
-from tests.execute import outputs
+from tests.execute import copy_project, outputs
 
 ROOT = Path(__file__).parent.parent
 STAND_IN = ROOT / "tests/colab"
@@ -40,12 +39,6 @@ def machine(tmp_path, monkeypatch):
     return tmp_path
 
 
-def put_project(folder):
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("fmnist_utils", "saved_model", "sample_photos", "benchmarks"):
-        shutil.copytree(ROOT / name, folder / name)
-
-
 def run_on_colab(name, machine, cells, parameters="", first="import google.colab"):
     """Execute the first code `cells` of a notebook as Colab would, in /content (None: all cells).
 
@@ -67,7 +60,7 @@ def run_on_colab(name, machine, cells, parameters="", first="import google.colab
 @pytest.mark.parametrize("name", ["train.ipynb", "inference.ipynb"])
 @pytest.mark.parametrize("where", WHERE)
 def test_the_package_is_found(name, where, machine):
-    put_project(machine / WHERE[where])
+    copy_project(machine / WHERE[where])
     on_colab = "content" in where or "Drive" in where
     printed = run_on_colab(name, machine, cells=2, first="import google.colab" if on_colab else "")
     place = WHERE[where].replace("drive-files", "content/drive/MyDrive")
@@ -82,7 +75,7 @@ def test_without_the_package_one_sentence_says_what_to_do(machine):
 
 
 def test_an_uploaded_photo_is_classified(machine):
-    put_project(machine / "content/clothes")
+    copy_project(machine / "content/clothes")
     shown = run_on_colab("inference.ipynb", machine, cells=None, parameters="UPLOAD = True")
     assert "trousers-on-wood.jpg" in shown
     assert "boot-on-a-plain-wall.jpg" not in shown

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from fmnist_utils import store
-from tests.execute import executed_hash, outputs
+from tests.execute import copy_project, executed_hash, outputs
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ("train.ipynb", "inference.ipynb")
@@ -38,8 +38,7 @@ def errors(notebook):
 def folder(tmp_path_factory):
     """A copy of what a user has: package, models and notebooks, without any output."""
     folder = tmp_path_factory.mktemp("project")
-    for name in ("fmnist_utils", "saved_model", "sample_photos", "benchmarks"):
-        shutil.copytree(ROOT / name, folder / name)
+    copy_project(folder)
     for name in NOTEBOOKS:
         shutil.copy(ROOT / name, folder)
     return folder
