@@ -73,23 +73,31 @@ def main(folder):
     accuracy = {}
     for name in RECIPES:
         network = store.load(name).model
-        accuracy[name] = {way: _accuracy(network, pixels[way], kinds, name, way) for way in WAYS}
+        accuracy[name] = {}
+        for way in WAYS:
+            labels = network.predict(pixels[way], verbose=0).argmax(axis=1)
+            called = [CLASS_NAMES[label] for label in labels]
+            wrong = np.array([c not in KINDS[kind] for c, kind in zip(called, kinds, strict=True)])
+            accuracy[name][way] = _accuracy(wrong, kinds)
+            _draw(pixels[way], called, wrong, f"{name}-{way}")
         print(table(name, accuracy[name], counts))
     report = {"photos": counts, "accuracy": accuracy}
     Path("benchmarks/photos.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
-def _accuracy(network, pixels, kinds, name, way):
-    """Return the share that is right of each kind, and the headline; draw what was seen."""
-    called = [CLASS_NAMES[label] for label in network.predict(pixels, verbose=0).argmax(axis=1)]
-    wrong = np.array([c not in KINDS[kind] for c, kind in zip(called, kinds, strict=True)])
+def _accuracy(wrong, kinds):
+    """Return the share that is right of each kind, and the headline."""
     accuracy = {kind: 1 - wrong[kinds == kind].mean() for kind in dict.fromkeys(kinds)}
     garments = [share for kind, share in accuracy.items() if kind != "shoes"]
+    return {**accuracy, "mean of the garments": np.mean(garments)}
+
+
+def _draw(pixels, called, wrong, name):
+    """Draw what the network saw into `runs/photos`."""
     Path("runs/photos").mkdir(parents=True, exist_ok=True)
-    file = f"runs/photos/{name}-{way}.png".replace(" ", "-").replace("'", "")
+    file = f"runs/photos/{name}.png".replace(" ", "-").replace("'", "")
     plt.show = lambda: plt.savefig(file, dpi=120)
     plots.contact_sheet(pixels, called, set(np.flatnonzero(wrong)))
-    return {**accuracy, "mean of the garments": np.mean(garments)}
 
 
 def table(name, results, counts):
