@@ -21,7 +21,7 @@ class Progress(keras.callbacks.Callback):
             file=NotebookLine() if in_notebook else sys.stderr,
             disable=not (in_notebook or sys.stderr.isatty()),
             ascii=False,
-            bar_format="{desc} |{bar:20}| {elapsed} gone, {remaining} left",
+            bar_format="{desc} |{bar:10}| {elapsed} gone, {remaining} left",
             mininterval=1,
             smoothing=0,
         )

@@ -223,8 +223,8 @@ class Checkpoint(keras.callbacks.Callback):
         best = "  best" if _best_epoch(self.history) == epoch else ""
         return (
             f"epoch {epoch:2d}/{epochs} {time.monotonic() - self.started:4.0f} s"
-            f"  loss {loss:.4f}, validation {val_loss:.4f}"
-            f"  accuracy {accuracy:.2%}, validation {val_accuracy:.2%}{best}"
+            f"  loss {loss:.4f}, accuracy {accuracy:.2%}"
+            f"  validation {val_loss:.4f}, {val_accuracy:.2%}{best}"
         )
 
 
