@@ -59,9 +59,9 @@ bench: data
 	$(PYTHON) -m benchmarks.speed
 	$(PYTHON) -m benchmarks.time_to_accuracy
 
-# Trains three seeds of a recipe in full (or takes them from runs/) and rewrites its saved model.
+# Trains seeds of a recipe in full (or takes them from runs/) and rewrites its saved model.
 seeds: data
-	$(PYTHON) -m benchmarks.seeds --recipe $(or $(RECIPE),baseline)
+	$(PYTHON) -m benchmarks.seeds --recipe $(or $(RECIPE),baseline) --seeds $(or $(SEEDS),0 1 2)
 
 # The network first; where there is none, Debian's package, unpacked without root.
 data: .venv/installed
