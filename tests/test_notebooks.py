@@ -70,6 +70,13 @@ def test_train_runs_and_stores_a_network(trained, folder):
     assert results["seeds"][0]["test"]["accuracy"] > 0.8
 
 
+@pytest.mark.parametrize("recipe", ["improved", "compact"])
+def test_train_runs_with_the_other_recipes(execute, folder, recipe):
+    assert not errors(execute("train.ipynb", RECIPE=recipe, EPOCHS=1, RUN_DIR=f"runs/{recipe}"))
+    _, results = store.load(recipe, folder / f"runs/{recipe}")
+    assert results["seeds"][0]["test"]["accuracy"] > 0.7
+
+
 def test_the_bar_leaves_one_line(trained):
     [shown] = [cell.outputs for cell in trained.cells if "training.train(" in cell.source]
     bar, *printed = shown
