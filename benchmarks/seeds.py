@@ -6,6 +6,9 @@ A seed whose run is finished in `runs/` (the folder that `train.ipynb` uses too)
 again. The weights with the best validation loss go into `saved_model/`, with the figures of every
 seed. To write a file that plain `keras.models.load_model` opens on Colab as well, train with
 Colab's Keras: `pip install "keras==3.13.*"`.
+
+With `KERAS_BACKEND=jax` and `--directory benchmarks/jax` the figures there are had again, from a
+working directory whose `runs/` holds none of TensorFlow's.
 """
 
 import argparse
