@@ -18,14 +18,14 @@ from fmnist_utils.errors import UserError
 
 
 def test_killed_at_every_step_of_writing(tmp_path):
-    """Steps 1 and 2 make the folder; then an epoch's writing is nine calls, of two steps each.
+    """Steps 1 and 2 make the folder; then an epoch's writing is eight calls, of two steps each.
 
     The first kill comes as the third epoch begins to write, which removes an old state too. Each
-    run goes on there, from step 3: what was left half written is an eleventh thing to remove.
+    run goes on there, from step 3: what was left half written is a ninth thing to remove.
     """
-    third_epoch = 2 + 18 + 18 + 1
-    moments = iter([third_epoch, *range(3, 3 + 22)])
-    assert not kill.survive("everything", tmp_path, moments, kills=23)
+    third_epoch = 2 + 16 + 16 + 1
+    moments = iter([third_epoch, *range(3, 3 + 18)])
+    assert not kill.survive("everything", tmp_path, moments, kills=19)
 
 
 def test_killed_at_random_moments(tmp_path):
