@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+import statistics
 from pathlib import Path
 
 import keras
@@ -116,6 +117,25 @@ def test_the_card_names_the_shipped_seeds_and_their_weakest_classes(results):
         cells["shipped seed"].append(str(result["shipped_seed"]))
         cells["its test accuracy"].append(percent(shipped["accuracy"]))
         cells["its weakest class"].append(f"{weakest}, {percent(recall, 1)}")
+    for label, values in cells.items():
+        assert row(label, values).search(CARD), label
+
+
+def test_on_jax_the_recipes_are_as_accurate(results):
+    cells = {"validation accuracy": [], "the same on": [], "test accuracy on JAX": []}
+    for result in results:
+        on_jax = json.loads((ROOT / f"benchmarks/jax/{result['name']}.json").read_text())
+        assert on_jax["versions"]["backend"] == "jax"
+        recipe = vars(model.RECIPES[result["name"]])
+        assert json.dumps(on_jax["recipe"]) == json.dumps(recipe)
+        [seed] = on_jax["seeds"]
+        assert len(seed["history"]["loss"]) == recipe["epochs"]
+        shares = [record["validation"]["accuracy"] for record in result["seeds"]]
+        mean, spread = statistics.mean(shares), statistics.stdev(shares)
+        assert abs(seed["validation"]["accuracy"] - mean) <= 2 * spread, result["name"]
+        cells["validation accuracy"].append(f"{percent(mean)} ± {percent(spread)}")
+        cells["the same on"].append(percent(seed["validation"]["accuracy"]))
+        cells["test accuracy on JAX"].append(percent(seed["test"]["accuracy"]))
     for label, values in cells.items():
         assert row(label, values).search(CARD), label
 
