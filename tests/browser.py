@@ -20,9 +20,8 @@ import nbformat
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.execute import copy_project, outputs, pictures
+from tests.execute import ROOT, copy_project, outputs, pictures
 
-ROOT = Path(__file__).parent.parent
 WIDTHS = (1280, 800)
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PARAMETERS = {"train.ipynb": 'RECIPE = "compact"\nEPOCHS = 2', "inference.ipynb": ""}

@@ -6,7 +6,6 @@ A stand-in for `google.colab` plays Colab's part, and a folder of the test's own
 import json
 import os
 import subprocess
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -14,9 +13,8 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from fmnist_utils import store
-from tests.execute import copy_project, outputs
+from tests.execute import ROOT, copy_project, outputs
 
-ROOT = Path(__file__).parent.parent
 STAND_IN = ROOT / "tests/colab"
 WHERE = {
     "folder in MyDrive": "drive-files/clothes",

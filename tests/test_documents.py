@@ -4,17 +4,16 @@ import base64
 import json
 import re
 import statistics
-from pathlib import Path
 
 import keras
 import nbformat
 import numpy as np
 import pytest
 
+from benchmarks.time_to_accuracy import EPOCHS
 from fmnist_utils import data, evaluation, model, store
-from tests.execute import outputs, pictures
+from tests.execute import ROOT, outputs, pictures
 
-ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 CARD = (ROOT / "saved_model/README.md").read_text()
 SNIPPETS = re.findall(r"```python\n(.+?)```", README, re.S)
@@ -103,6 +102,8 @@ def test_the_speeds_are_the_benchmarks():
     seconds = {name: f"{times['seconds']:.0f} s" for name, times in until["rows"].items()}
     ours = ", ".join(seconds[name] for name in model.RECIPES)
     assert row("training until", [ours, seconds["plain Keras"]]).search(README)
+    told = f"`improved` (told to take {EPOCHS['improved']} epochs), `compact` ({EPOCHS['compact']})"
+    assert told in README
     assert all(times["passed"] for times in until["rows"].values())
     assert speed["machine"] == until["machine"]
     assert f"On {speed['machine']['cores']} cores of an {speed['machine']['processor']}" in README

@@ -3,7 +3,6 @@
 import json
 import re
 import shutil
-from pathlib import Path
 
 import nbformat
 import papermill
@@ -11,9 +10,8 @@ import pytest
 from PIL import Image
 
 from fmnist_utils import store
-from tests.execute import copy_project, executed_hash, outputs
+from tests.execute import ROOT, copy_project, executed_hash, outputs
 
-ROOT = Path(__file__).parent.parent
 NOTEBOOKS = ("train.ipynb", "inference.ipynb")
 
 
