@@ -5,30 +5,24 @@ from functools import lru_cache
 import keras
 import numpy as np
 
-from fmnist_utils.data import CLASS_NAMES
-
 
 class Batches(keras.utils.PyDataset):
     """All batches of a training: images `uint8 (B, 28, 28, 1)`, one-hot labels `float32 (B, 10)`.
 
-    An epoch is `steps_per_epoch` of them, and batch 0 is the first of `first_epoch`. Order and
-    augmentation are a pure function of `(seed, epoch)`: a batch is the same whenever and wherever
-    it is asked for. Give `fit` the `steps_per_epoch`, and `shuffle=False`.
-
-    They never end: to let go of a dataset, as after every epoch of one that ends, TensorFlow 2.20
-    may take as long as it had used it, up to a minute.
+    Batch 0 is the first of `first_epoch`. Order and augmentation derive from `(seed, epoch)` alone.
+    They never end, as TensorFlow may take a minute to let go of a dataset that does: give `fit` the
+    `steps_per_epoch`, and `shuffle=False`.
     """
 
     num_batches = None
 
-    def __init__(self, split, batch_size, augmentations=(), seed=0, first_epoch=0):
+    def __init__(self, split, batch_size, augmentations=(), seed=0, first_epoch=0, smoothing=0.0):
         super().__init__()
+        # Smoothed here and not in the loss, the validation loss is the plain cross-entropy.
+        self.labels = np.eye(10, dtype=np.float32)[split.labels] * (1 - smoothing) + smoothing / 10
         self.images = split.images
-        self.labels = np.eye(len(CLASS_NAMES), dtype=np.float32)[split.labels]
-        self.batch_size = batch_size
-        self.augmentations = augmentations
-        self.seed = seed
-        self.first_epoch = first_epoch
+        self.batch_size, self.augmentations = batch_size, augmentations
+        self.seed, self.first_epoch = seed, first_epoch
         self.steps_per_epoch = -(-len(self.images) // batch_size)
 
     def __getitem__(self, step):
@@ -90,16 +84,14 @@ def tone(images, generator):
     return _pixels(255 * (images / 255) ** power)
 
 
-AUGMENTATIONS = {
-    function.__name__: function
-    for function in (flip, shift, erase, gaussian_noise, salt_and_pepper, tone)
-}
-
-
 def _each(values):
-    """Return one value an image as an array that spreads over the images' pixels."""
+    """Return a value for each image in a shape that spreads over its pixels."""
     return values[:, None, None, None]
 
 
 def _pixels(values):
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+_all = flip, shift, erase, gaussian_noise, salt_and_pepper, tone
+AUGMENTATIONS = {function.__name__: function for function in _all}

@@ -3,7 +3,6 @@
 import gzip
 import hashlib
 import os
-import zlib
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,16 +11,8 @@ import numpy as np
 from fmnist_utils.errors import UserError
 
 CLASS_NAMES = (
-    "T-shirt/top",
-    "Trouser",
-    "Pullover",
-    "Dress",
-    "Coat",
-    "Sandal",
-    "Shirt",
-    "Sneaker",
-    "Bag",
-    "Ankle boot",
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
 )
 
 # SHA-256 of the decompressed files: mirrors compress anew, so the .gz differ between them.
@@ -34,11 +25,9 @@ PAYLOAD_SHA256 = {
 MIRROR = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 DEBIAN_DIRECTORY = Path("/usr/share/datasets/fashion-mnist")
 WAYS_OUT = (
-    "connect to the network and run this again, "
-    "or install Debian's package dataset-fashion-mnist (`make data` unpacks it without root), "
-    "or set FMNIST_DIR to a folder that holds the four official .gz files"
+    "connect to the network, or install Debian's package dataset-fashion-mnist (`make data` unpacks"
+    " it without root), or set FMNIST_DIR to a folder with the four official .gz files"
 )
-VALIDATION_PER_CLASS = 1000
 
 
 class Split(NamedTuple):
@@ -59,85 +48,69 @@ class Splits(NamedTuple):
 def load(directory=None) -> Splits:
     """Return Fashion-MNIST as train (50,000), validation (10,000) and test (10,000) splits.
 
-    The files come from `directory` or, without it, from the folder that the environment variable
-    FMNIST_DIR names; without either, from the first of these that has them whole: Keras' cache,
-    Debian's package dataset-fashion-mnist, a download into Keras' cache.
-
-    Raises UserError where a file is missing or is not the official one.
+    The files come from `directory`, or else from the folder that the environment variable
+    FMNIST_DIR names, or else from the first of these that has them whole: Keras' cache, Debian's
+    package dataset-fashion-mnist, a download. Raises UserError where there is no official file.
     """
-    train = Split(_images("train", directory), _labels("train", directory))
-    validation = validation_indices(train.labels)
-    rest = np.setdiff1d(np.arange(len(train.labels)), validation)
-    return Splits(
-        Split(train.images[rest], train.labels[rest]),
-        Split(train.images[validation], train.labels[validation]),
-        Split(_images("t10k", directory), _labels("t10k", directory)),
+    training, test = (
+        Split(
+            _payload(f"{part}-images-idx3-ubyte", directory)[16:].reshape(-1, 28, 28, 1),
+            _payload(f"{part}-labels-idx1-ubyte", directory)[8:].astype(np.int64),
+        )
+        for part in ("train", "t10k")
     )
+    chosen = np.zeros(len(training.labels), bool)
+    chosen[validation_indices(training.labels)] = True
+    train, validation = (Split(*(array[each] for array in training)) for each in (~chosen, chosen))
+    return Splits(train, validation, test)
 
 
 def validation_indices(labels):
-    """Return the sorted indices of the validation images: 1,000 of each class, always the same.
-
-    RandomState's stream is frozen for good (NEP 19), so no release of numpy moves the split.
-    """
-    random = np.random.RandomState(0)
-    chosen = [
-        random.permutation(np.flatnonzero(labels == label))[:VALIDATION_PER_CLASS]
-        for label in range(len(CLASS_NAMES))
-    ]
-    return np.sort(np.concatenate(chosen))
+    """Return the sorted indices of the validation images: 1,000 of each class, always the same."""
+    random = np.random.RandomState(0)  # its stream is frozen for good (NEP 19)
+    shuffled = (random.permutation(np.flatnonzero(labels == label)) for label in range(10))
+    return np.sort(np.concatenate([indices[:1000] for indices in shuffled]))
 
 
-def _images(part, directory):
-    payload = _payload(f"{part}-images-idx3-ubyte", directory)
-    return np.frombuffer(payload, np.uint8, offset=16).reshape(-1, 28, 28, 1)
-
-
-def _labels(part, directory):
-    payload = _payload(f"{part}-labels-idx1-ubyte", directory)
-    return np.frombuffer(payload, np.uint8, offset=8).astype(np.int64)
+def check(split):
+    """Raise UserError unless `split` has raw images and one label for each, as `Split` says."""
+    if not isinstance(split, Split):
+        raise UserError(f"This is a {type(split).__name__}; give a `data.Split(images, labels)`.")
+    images, labels = map(np.asarray, split)
+    if images.dtype != np.uint8 or images.shape[1:] != (28, 28, 1) or not len(images):
+        wanted = "give raw pixels, uint8 (N, 28, 28, 1), as `data.load()` returns them"
+        raise UserError(f"The images are {images.dtype} {images.shape}; {wanted}.")
+    whole = labels.dtype.kind in "iu" and labels.shape == (len(images),)
+    if not whole or labels.min() < 0 or labels.max() >= len(CLASS_NAMES):
+        wanted = f"give each of the {len(images)} images one of the whole numbers from 0 to 9"
+        raise UserError(f"The labels are {labels.dtype} {labels.shape}; {wanted}.")
 
 
 def _payload(name, directory):
-    """Return the checked content of one file, from the first source that has it."""
+    """Return the checked content of one file, `uint8`, from the first source that has it."""
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    cached = home / "datasets/fashion-mnist" / f"{name}.gz"
+    sources = [(_read, cached), (_read, DEBIAN_DIRECTORY / cached.name), (_download, cached)]
     chosen = directory or os.environ.get("FMNIST_DIR")
     if chosen:
-        return _read(Path(chosen) / f"{name}.gz")
-    cached, packaged = (folder / f"{name}.gz" for folder in (_keras_cache(), DEBIAN_DIRECTORY))
-    damaged = ""
-    for path in (cached, packaged):
-        if os.path.exists(path):  # False, not an error, where the folder may not be read
-            try:
-                return _read(path)
-            except UserError as error:
-                damaged = f" Before: {error}"
-    try:
-        return _download(cached)
-    except UserError as error:
-        raise UserError(f"{error}{damaged}") from None
-
-
-def _keras_cache():
-    home = os.environ.get("KERAS_HOME") or Path.home() / ".keras"
-    return Path(home) / "datasets" / "fashion-mnist"
+        sources = [(_read, Path(chosen).expanduser() / cached.name)]
+    problems = []
+    for source, path in sources:
+        try:
+            return source(path)
+        except Exception as error:  # zlib, gzip and get_file raise many kinds
+            how = "downloaded" if source is _download else "read"
+            problems.append(f"{path} cannot be {how} ({error})")
+    raise UserError(f"{', '.join(problems)}; {WAYS_OUT}.")
 
 
 def _read(path):
-    """Return the decompressed content of `path`, or raise UserError if it is not official."""
-    expected = PAYLOAD_SHA256[path.stem]
-    try:
-        payload = gzip.decompress(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path} does not exist; {WAYS_OUT}.") from None
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"{path} cannot be read ({error}); {WAYS_OUT}.") from None
+    """Return the decompressed content of `path`; raise an error unless it is the official one."""
+    payload = gzip.decompress(path.read_bytes())
     found = hashlib.sha256(payload).hexdigest()
-    if found != expected:
-        raise UserError(
-            f"{path} is not Fashion-MNIST's {path.stem}: its content has the SHA-256 {found}, "
-            f"the official one {expected}; {WAYS_OUT}."
-        )
-    return payload
+    if found != PAYLOAD_SHA256[path.stem]:
+        raise ValueError(f"it is not Fashion-MNIST's, its content has the SHA-256 {found}")
+    return np.frombuffer(payload, np.uint8)
 
 
 def _download(target):
@@ -145,20 +118,9 @@ def _download(target):
     import keras
 
     partial = target.with_name(f"{target.stem}.part")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)  # else get_file turns to /tmp
-        keras.utils.get_file(
-            partial.name,
-            MIRROR + target.name,
-            cache_dir=target.parents[2],
-            cache_subdir="datasets/fashion-mnist",
-            force_download=True,
-        )
-    except Exception as error:  # get_file wraps whatever the network raises in a bare Exception
-        raise UserError(f"{target.name} cannot be downloaded ({error}); {WAYS_OUT}.") from None
+    target.parent.mkdir(parents=True, exist_ok=True)  # else get_file turns to /tmp
+    folder = {"cache_dir": target.parents[2], "cache_subdir": "datasets/fashion-mnist"}
+    keras.utils.get_file(partial.name, MIRROR + target.name, force_download=True, **folder)
     payload = _read(partial)
-    try:
-        os.replace(partial, target)
-    except OSError as error:
-        raise UserError(f"{target} cannot be written ({error}); remove what is there.") from None
+    os.replace(partial, target)
     return payload

@@ -2,10 +2,7 @@
 
 
 class OneSentence:
-    """IPython asks an exception for `_render_traceback_` before it prints it.
-
-    In a notebook the sentence stands alone, without the traceback through code not at fault.
-    """
+    """Stands alone in a notebook, without the traceback: IPython asks for `_render_traceback_`."""
 
     def _render_traceback_(self):
         return [f"{type(self).__name__}: {self}"]

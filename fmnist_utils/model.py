@@ -1,33 +1,76 @@
 """The network, and the recipe that says what may differ between two trainings."""
 
+import re
 from dataclasses import dataclass, replace
+from functools import partial
+from numbers import Integral, Real
 
 import keras
+import numpy as np
 from keras import layers
 
+from fmnist_utils.batches import AUGMENTATIONS
 from fmnist_utils.data import CLASS_NAMES
 from fmnist_utils.errors import UserError
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that may differ between two trainings; `dataclasses.replace` makes a variant."""
+    """What may differ between two trainings; UserError names a field that cannot be used."""
 
     name: str
-    filters: tuple = (32, 64)
+    filters: tuple = (32, 64)  # of the two convolutions
     pooling: tuple = (2, 2)  # sides of the two max-pools
     pool_first: bool = False  # pool before normalising: a quarter of the numbers to normalise
-    units: int = 512
+    units: int = 512  # of the first fully connected layer
     dropout: float = 0.5
     batch_size: int = 32
     epochs: int = 30
     learning_rate: float = 1e-3
-    schedule: str = "constant"  # or "cosine": up in an epoch or a tenth of all, then to zero
+    schedule: str = "constant"  # or "cosine": a short warm-up, then cosine decay to 0
     weight_decay: float = 0.0  # decoupled, as in AdamW (arXiv 1711.05101)
-    label_smoothing: float = 0.0
-    weight_averaging: float = 0.0  # momentum of the weights' moving average; 0: no average
+    label_smoothing: float = 0.0  # the share of each label that is spread over all classes
     augmentations: tuple = ("flip",)  # names in `batches.AUGMENTATIONS`
 
+    def __post_init__(self):
+        for fields, wanted, fits in _CHECKS:
+            for field in fields.split():
+                value = _plain(getattr(self, field))
+                if not fits(value):
+                    raise UserError(f"The recipe's {field} is {value!r}; give {wanted}.")
+                object.__setattr__(self, field, value)
+
+
+def is_number(value, kind=Real, least=0, most=1e9):
+    """Return whether `value` is a number of this `kind`, not a bool, in these bounds."""
+    return isinstance(value, kind) and not isinstance(value, bool) and least <= value <= most
+
+
+def _plain(value):
+    """Return tuples for lists, which JSON makes, and Python's numbers for numpy's."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_plain, value))
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _all(fits, value):
+    return isinstance(value, tuple) and all(map(fits, value))
+
+
+_WHOLE = partial(is_number, kind=Integral, least=1)
+_NAME, _KNOWN = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII), [*AUGMENTATIONS]
+_CHECKS = (  # fields, what to give, whether a value is that
+    ("name", "letters, digits, '.', '_', '-'", lambda v: isinstance(v, str) and _NAME.fullmatch(v)),
+    ("filters pooling", "two whole numbers from 1", lambda v: _all(_WHOLE, v) and len(v) == 2),
+    ("units batch_size", "a whole number from 1", _WHOLE),
+    ("epochs", "a whole number from 1 to 999", partial(_WHOLE, most=999)),
+    ("learning_rate", "a number above 0", partial(is_number, least=1e-12)),
+    ("weight_decay", "a number from 0", is_number),
+    ("dropout label_smoothing", "a number from 0 to 0.99", partial(is_number, most=0.99)),
+    ("pool_first", "True or False", lambda v: isinstance(v, bool)),
+    ("schedule", "'constant' or 'cosine'", ["constant", "cosine"].__contains__),
+    ("augmentations", f"a tuple of some of {_KNOWN}", partial(_all, _KNOWN.__contains__)),
+)
 
 BASELINE = Recipe("baseline")
 IMPROVED = Recipe(
@@ -65,45 +108,18 @@ def recipe_named(name) -> Recipe:
 def build(recipe) -> keras.Model:
     """Return the untrained network: raw pixels `uint8 (B, 28, 28, 1)` in, probabilities out.
 
-    Two convolutional and two fully connected layers. The scaling to 0..1 is part of the network,
-    so nothing that feeds it can scale differently. The output is `float32 (B, 10)`, rows sum to 1.
+    The scaling is part of it, so that nothing can scale differently; `float32 (B, 10)` comes out.
     """
+    layout = {"data_format": "channels_last"}  # whatever a user's keras.json says
     network = [keras.Input((28, 28, 1), dtype="uint8", name="pixels"), layers.Rescaling(1 / 255)]
     for filters, side in zip(recipe.filters, recipe.pooling, strict=True):
-        network.append(layers.Conv2D(filters, 3, padding="same", activation="relu"))
-        reduce = [layers.BatchNormalization(), layers.MaxPooling2D(side, padding="same")]
+        network.append(layers.Conv2D(filters, 3, padding="same", activation="relu", **layout))
+        reduce = [layers.BatchNormalization(), layers.MaxPooling2D(side, padding="same", **layout)]
         network += reversed(reduce) if recipe.pool_first else reduce
     network += [
-        layers.Flatten(),
+        layers.Flatten(**layout),
         layers.Dense(recipe.units, activation="relu"),
         layers.Dropout(recipe.dropout),
         layers.Dense(len(CLASS_NAMES), activation="softmax"),
     ]
     return keras.Sequential(network, name=recipe.name)
-
-
-def choices(recipe):
-    """Return what `recipe` chooses and why, a row each."""
-    schedule = {
-        "constant": ("constant", "the simplest; the usual 0.001 is a good first choice with Adam"),
-        "cosine": ("rises at first, then falls to zero", "large steps first, fine ones last"),
-    }
-    rows = [
-        ("epochs", recipe.epochs, "in each, the network sees every training image once"),
-        ("training images", "50,000", "83 % of the 60,000 there are; the others choose the epoch"),
-        ("batch", recipe.batch_size, "small batches make noisy steps, which generalise well"),
-        ("steps an epoch", -(-50_000 // recipe.batch_size), "images / batch, rounded up"),
-        (
-            "augmentation",
-            ", ".join(recipe.augmentations),
-            "more to learn from than the images there are",
-        ),
-        ("loss", "cross-entropy", "minus the logarithm of the right class's probability"),
-        ("label smoothing", recipe.label_smoothing, "the share of certainty that is not asked for"),
-        ("optimizer", "Adam", "adapts the step to each weight, so there is little to tune"),
-        ("learning rate", recipe.learning_rate, "how far a step goes"),
-        ("its schedule", *schedule[recipe.schedule]),
-        ("weight decay", recipe.weight_decay, "draws weights towards zero: simpler answers"),
-        ("weight averaging", recipe.weight_averaging, "its momentum: steadier than the last step"),
-    ]
-    return [{"choice": name, "value": str(value), "why": why} for name, value, why in rows if value]

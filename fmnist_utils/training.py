@@ -1,11 +1,15 @@
 """Train a network; stopped at any moment and called again, it ends in the same weights."""
 
 import hashlib
+import io
 import json
-import shutil
+import math
+import os
+import sys
 import tempfile
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
+from numbers import Integral
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,316 +18,221 @@ import numpy as np
 from tqdm import tqdm
 
 from fmnist_utils.batches import Batches
+from fmnist_utils.data import check
 from fmnist_utils.errors import Stopped, UserError
-from fmnist_utils.model import build
-from fmnist_utils.progress import Progress
+from fmnist_utils.model import build, is_number
 
-STATE_FILES = ("last.npz", "best.npz")
-FOLDERS = "epoch-[0-9][0-9][0-9]*"
-# What Colab, if Drive is mounted, and Kaggle keep when the machine goes.
-KEPT = (Path("/content/drive/MyDrive"), Path("/kaggle/working"))
+# They outlive the machine: Colab's, where Drive is mounted, and Kaggle's.
+PERSISTENT_FOLDERS = (Path("/content/drive/MyDrive"), Path("/kaggle/working"))
+STATES = "epoch-[0-9][0-9][0-9].npz"  # no other name is ever read or removed
 
 
 class Run(NamedTuple):
-    """What a training produced: the best network, a value per epoch and curve, the best epoch."""
+    """The best network, each curve's values by epoch, and the best epoch, counted from 1."""
 
     model: keras.Model
     history: dict
     best_epoch: int
 
-    @property
-    def best_validation(self):
-        """The validation loss and accuracy of the best epoch."""
-        return tuple(
-            self.history[curve][self.best_epoch - 1] for curve in ("val_loss", "val_accuracy")
-        )
-
 
 def run_directory(recipe, seed) -> Path:
-    """Return where a run is kept unless told otherwise: `runs/NAME-EPOCHS-seedSEED`.
+    """Return `runs/NAME-EPOCHS-seedSEED-HASH`, the hash being the recipe's.
 
-    On Colab and Kaggle, where the working directory goes with the machine and another place stays,
-    it is in `fmnist_runs` there.
+    On Colab and Kaggle it is in `fmnist_runs`, in a folder that is not lost with the machine.
     """
-    run = f"{recipe.name}-{recipe.epochs}-seed{seed}"
-    for kept in KEPT:
-        if kept.is_dir() and not Path.cwd().is_relative_to(kept):
-            return kept / "fmnist_runs" / run
+    recipe_hash = hashlib.sha256(json.dumps(asdict(recipe)).encode()).hexdigest()
+    run = f"{recipe.name}-{recipe.epochs}-seed{seed}-{recipe_hash[:8]}"
+    for folder in PERSISTENT_FOLDERS:
+        if folder.is_dir() and not Path.cwd().is_relative_to(folder):
+            return folder / "fmnist_runs" / run
     return Path("runs") / run
 
 
-def train(recipe, splits, run_dir, seed=0, epochs=None) -> Run:
+def train(recipe, splits, run_dir, seed=0) -> Run:
     """Train `recipe` on `splits.train` and return the network with the best validation loss.
 
-    `epochs` replaces the recipe's own number; a learning-rate schedule spans it. The validation
-    loss is the plain cross-entropy in nats, on the averaged weights where the recipe averages.
-    `history` holds loss, accuracy, val_loss and val_accuracy; `best_epoch` counts from 1.
-
-    After every epoch the whole state is in `run_dir`. Called again with the same arguments, it
-    goes on after the last epoch there, or returns at once if none is left.
-
-    Raises UserError where an argument is out of range, where `run_dir` cannot be written or holds
-    another run, and where no state in it is whole; Stopped, a KeyboardInterrupt, on Ctrl-C.
+    `history` holds loss, accuracy, val_loss and val_accuracy; losses are cross-entropies in nats.
+    The state after every epoch is kept in `run_dir`: called again with the same arguments, it goes
+    on after the last. Raises UserError where it cannot; Stopped, a KeyboardInterrupt, on Ctrl-C.
     """
-    recipe = replace(recipe, epochs=recipe.epochs if epochs is None else epochs)
-    _check_whole_number("EPOCHS", recipe.epochs, at_least=1)
-    _check_whole_number("SEED", seed, at_least=0)
-    run_dir = Path(str(run_dir))
-    identity = _identity(recipe, splits, seed)
-    state = _latest_state(run_dir, identity)
-    if state and state["epoch"] == recipe.epochs:
-        print(f"This run was finished before: {recipe.epochs} epochs, in {run_dir}.")
-    else:
-        _fit(recipe, splits, run_dir, seed, identity, state)
-        state = _latest_state(run_dir, identity)
-    best = build(recipe)
-    best.set_weights(_arrays(state["folder"] / "best.npz"))
-    return Run(best, state["history"], _best_epoch(state["history"]))
-
-
-def _fit(recipe, splits, run_dir, seed, identity, state):
-    """Train from `state` (None: from the start) to the last epoch, a state on disk after each."""
-    keras.utils.set_random_seed(seed)
-    first_epoch = state["epoch"] if state else 0
-    batches = Batches(splits.train, recipe.batch_size, recipe.augmentations, seed, first_epoch)
-    steps = batches.steps_per_epoch
+    check(splits.train)
+    check(splits.validation)
+    if not is_number(seed, Integral, most=2**32 - 1):
+        raise UserError(f"The seed is {seed!r}; give a whole number from 0 to 2**32 - 1.")
+    checkpoint = Checkpoint(Path(run_dir).expanduser(), _identity(recipe, splits, seed))
+    try:
+        checkpoint.read()
+        if checkpoint.epoch < recipe.epochs:
+            _fit(recipe, splits, seed, checkpoint)
+    except OSError as error:
+        advice = "make room there or choose another; every epoch that it has is kept"
+        raise UserError(f"RUN_DIR {run_dir} cannot be written ({error}); {advice}.") from None
+    except KeyboardInterrupt:
+        raise Stopped(f"Every epoch that ended is in {run_dir}; run this again to go on.") from None
     model = build(recipe)
+    _assign(model.weights, checkpoint.best)
+    return Run(model, checkpoint.history, int(np.argmin(checkpoint.history["val_loss"])) + 1)
+
+
+def _fit(recipe, splits, seed, checkpoint):
+    keras.utils.set_random_seed(seed)
+    model, first = build(recipe), checkpoint.epoch
+    size, augmentations, smoothing = recipe.batch_size, recipe.augmentations, recipe.label_smoothing
+    batches = Batches(splits.train, size, augmentations, seed, first, smoothing)
+    steps = batches.steps_per_epoch
     model.compile(
         _optimizer(recipe, steps),
-        keras.losses.CategoricalCrossentropy(label_smoothing=recipe.label_smoothing),
+        "categorical_crossentropy",
         metrics=["accuracy"],
         # Several steps at a go spare 1 to 3 ms of Keras' own work in each.
         steps_per_execution=max(n for n in range(1, 51) if steps % n == 0),
         jit_compile=keras.backend.backend() == "jax",  # on a CPU, TensorFlow is faster without
     )
     model.optimizer.build(model.trainable_variables)
-    checkpoint = Checkpoint(recipe, splits.validation, run_dir, identity)
-    if state:
-        print(f"Going on after epoch {first_epoch} of {recipe.epochs}, from {run_dir}.")
-        checkpoint.restore(model, state)
-    try:
-        model.fit(
-            batches,
-            steps_per_epoch=steps,
-            epochs=recipe.epochs,
-            initial_epoch=first_epoch,
-            shuffle=False,
-            callbacks=[Progress(first_epoch), checkpoint],
-            verbose=0,
-        )
-    except KeyboardInterrupt:
-        raise Stopped(f"{run_dir} has every epoch that ended; run this again to go on.") from None
+    if first:
+        _assign([*model.weights, *model.optimizer.variables], checkpoint.last)
+    epochs = {"steps_per_epoch": steps, "initial_epoch": first, "epochs": recipe.epochs}
+    validation = splits.validation.images, np.eye(10, dtype=np.float32)[splits.validation.labels]
+    epochs |= {"validation_data": validation, "validation_batch_size": 1000}
+    with _bar(first * steps, recipe.epochs * steps) as checkpoint.bar:
+        model.fit(batches, **epochs, callbacks=[checkpoint], shuffle=False, verbose=0)
 
 
 def _optimizer(recipe, steps_per_epoch):
+    """Return Adam; "cosine" warms up for one epoch, at most a tenth of the steps, then decays."""
     rate = recipe.learning_rate
     if recipe.schedule == "cosine":
         steps = recipe.epochs * steps_per_epoch
         warmup = min(steps_per_epoch, max(1, steps // 10))
-        rate = keras.optimizers.schedules.CosineDecay(
-            0.0, steps - warmup, warmup_target=recipe.learning_rate, warmup_steps=warmup
-        )
-    return keras.optimizers.Adam(
-        rate,
-        weight_decay=recipe.weight_decay or None,
-        use_ema=recipe.weight_averaging > 0,
-        ema_momentum=recipe.weight_averaging,
-    )
+        upwards = {"warmup_target": rate, "warmup_steps": warmup}
+        rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, **upwards)
+    return keras.optimizers.Adam(rate, weight_decay=recipe.weight_decay or None)
 
 
 class Checkpoint(keras.callbacks.Callback):
-    """At every epoch's end: validate, keep the best weights, write the whole state, print a line.
+    """The state of a training: read from `run_dir` at first, written there after every epoch.
 
-    Nothing random has a memory: when an epoch begins, the masks of its dropout are set from
-    `(seed, epoch)` alone.
+    All randomness derives from (seed, epoch), dropout's too, whose seed is set as an epoch begins.
     """
 
-    def __init__(self, recipe, validation, run_dir, identity):
+    def __init__(self, run_dir, identity):
         super().__init__()
-        self.validation = validation
-        self.run_dir = run_dir
-        self.identity = identity
+        self.run_dir, self.identity, self.epoch = run_dir, identity, 0
         self.history = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
-        self.served = build(recipe)  # takes the weights that are validated: averaged, perhaps
-        self.best_weights = None
+        self.best, self.last = [], []  # arrays of the best network; of the last, and its optimizer
 
-    def restore(self, model, state):
-        """Put `state` back into `model`, its optimizer and this callback."""
-        last = _arrays(state["folder"] / "last.npz")
-        for variable, array in zip(_variables(model), last, strict=True):
-            variable.assign(array)
-        self.best_weights = _arrays(state["folder"] / "best.npz")
-        self.history = state["history"]
+    def read(self):
+        """Take over the newest whole state, if there is any."""
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=self.run_dir).close()  # fails now rather than after an epoch
+        states = sorted(self.run_dir.glob(STATES))
+        self.newest = states[-1:]  # as this training left the folder
+        for path in reversed(states):
+            try:
+                with np.load(path) as file:  # the zip's checksums tell damage
+                    text, *arrays = (file[name] for name in file.files)
+                there, history, count = json.loads(text.item()).values()
+            except Exception as error:  # zipfile and numpy raise many kinds
+                print(f"{path} is not whole ({error}); looking for the state before it.")
+                continue
+            other = {key: there[key] for key in there if there[key] != self.identity.get(key)}
+            if other:
+                raise UserError(f"{self.run_dir} holds another run {other}; use another RUN_DIR.")
+            self.history, self.best, self.last = history, arrays[:count], arrays[count:]
+            self.epoch = len(history["loss"])
+            print(f"{self.run_dir} holds {self.epoch} epochs of {self.identity['epochs']} already.")
+            return
+        if states:
+            wrong = f"No state in {self.run_dir} is whole, so this run cannot go on"
+            raise UserError(f"{wrong}; delete the folder to start afresh, or choose another.")
+
+    def _write(self):
+        """Write the state whole under a temporary name, rename it, keep it and the one before."""
+        states = sorted(self.run_dir.glob(STATES))
+        if states[-1:] != self.newest:
+            wrong = f"{self.run_dir} was changed by another training, or a state was removed"
+            raise UserError(f"{wrong}; choose another RUN_DIR, or run this again to go on from it.")
+        state = {"identity": self.identity, "history": self.history, "best_arrays": len(self.best)}
+        content = io.BytesIO()
+        np.savez(content, json.dumps(state), *self.best, *self.last)
+        path = self.run_dir / f"epoch-{self.epoch:03d}.npz"
+        partial = path.with_suffix(".partial")
+        partial.write_bytes(content.getbuffer())
+        partial.replace(path)
+        self.newest = max([path], self.newest)
+        for older in states:
+            if older.name < f"epoch-{self.epoch - 1:03d}":
+                os.truncate(older, 0)  # Drive's bin keeps what is removed, at its full size
+                older.unlink()
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.started = time.monotonic()
+        self.begun = time.monotonic()
         for index, layer in enumerate(self.model.layers):
             if hasattr(layer, "seed_generator"):
                 source = np.random.SeedSequence((self.identity["seed"], epoch, index))
                 layer.seed_generator.state.assign(source.generate_state(2) >> 1)
 
+    def on_train_batch_end(self, batch, logs=None):
+        self._check_finite(logs["loss"])
+        self.bar.update(self.epoch * self.params["steps"] + batch + 1 - self.bar.n)
+        self.bar.set_postfix_str(f"loss {logs['loss']:.4f}", refresh=False)
+
     def on_epoch_end(self, epoch, logs=None):
-        weights = self._served_weights()
-        self.served.set_weights(weights)  # anew: on JAX they were the optimizer's own arrays
-        loss, accuracy = _validate(self.served, self.validation)
-        values = {**logs, "val_loss": loss, "val_accuracy": accuracy}
+        self._check_finite(logs["val_loss"])
+        self.epoch = epoch + 1
+        best = logs["val_loss"] < min(self.history["val_loss"], default=math.inf)
         for name, curve in self.history.items():
-            curve.append(float(values[name]))
-        if _best_epoch(self.history) == epoch + 1:
-            self.best_weights = weights
-        self._write(epoch + 1)
-        tqdm.write(self._line())  # above the bar, where there is one
+            curve.append(float(logs[name]))
+        variables = [*self.model.weights, *self.model.optimizer.variables]
+        self.last = [np.array(variable) for variable in variables]
+        if best:
+            self.best = self.last[: len(self.model.weights)]
+        self._write()
+        line = "epoch {:2d}/{} {:4.0f} s  loss {:.4f}, accuracy {:.2%}  validation {:.4f}, {:.2%}{}"
+        passed = self.epoch, self.identity["epochs"], time.monotonic() - self.begun
+        values = (curve[-1] for curve in self.history.values())
+        tqdm.write(line.format(*passed, *values, "  best" if best else ""))
 
-    def _served_weights(self):
-        """Return a copy of the weights to validate: the average where the recipe averages."""
-        self.served.set_weights(self.model.get_weights())
-        self.model.optimizer.finalize_variable_values(self.served.trainable_variables)
-        return [np.copy(array) for array in self.served.get_weights()]
-
-    def _write(self, epoch):
-        """Write the state into `run_dir` under a temporary name, then rename it.
-
-        The state before it stays. All is written on this machine first: a network's folder, such as
-        Drive's, takes each file whole.
-        """
-        folder = self.run_dir / f"epoch-{epoch:03d}"
-        temporary = folder.with_suffix(".tmp")
-        try:
-            for older in self.run_dir.glob(FOLDERS):
-                if older.name != f"epoch-{epoch - 1:03d}":
-                    shutil.rmtree(older)
-            with tempfile.TemporaryDirectory() as local:
-                self._write_files(Path(local), epoch)
-                temporary.mkdir()
-                for file in Path(local).iterdir():
-                    shutil.copy(file, temporary)
-            temporary.rename(folder)
-        except OSError as error:
-            raise UserError(
-                f"The state after epoch {epoch} cannot be written to {self.run_dir} ({error}); "
-                f"make room there and run this again: it goes on after epoch {epoch - 1}."
-            ) from None
-
-    def _write_files(self, folder, epoch):
-        last = map(keras.ops.convert_to_numpy, _variables(self.model))
-        np.savez(folder / "last.npz", *last)
-        np.savez(folder / "best.npz", *self.best_weights)
-        state = {
-            "run": self.identity,
-            "epoch": epoch,
-            "history": self.history,
-            "sha256": {name: file_hash(folder / name) for name in STATE_FILES},
-        }
-        state["sha256"]["state"] = _state_hash(state)
-        (folder / "state.json").write_text(json.dumps(state, indent=1))
-
-    def _line(self):
-        loss, accuracy, val_loss, val_accuracy = (curve[-1] for curve in self.history.values())
-        epoch, epochs = len(self.history["loss"]), self.identity["epochs"]
-        best = "  best" if _best_epoch(self.history) == epoch else ""
-        return (
-            f"epoch {epoch:2d}/{epochs} {time.monotonic() - self.started:4.0f} s"
-            f"  loss {loss:.4f}, accuracy {accuracy:.2%}"
-            f"  validation {val_loss:.4f}, {val_accuracy:.2%}{best}"
-        )
+    def _check_finite(self, loss):
+        if not math.isfinite(loss):
+            advice = f"choose a learning_rate below {self.identity['learning_rate']:g}"
+            raise UserError(f"The loss is not finite in epoch {self.epoch + 1}; {advice}.")
 
 
-def _variables(model):
-    """Return what a training changes: the weights and the optimizer's own variables."""
-    return [*model.weights, *model.optimizer.variables]
-
-
-def _arrays(path):
-    with np.load(path) as file:
-        return [file[name] for name in file.files]
-
-
-def cross_entropy(probabilities, labels):
-    """Return the mean of -log(probability of the right class), in nats."""
-    right = np.take_along_axis(probabilities, labels[:, None], axis=1)
-    return float(-np.log(np.maximum(right, np.finfo(np.float32).tiny)).mean())
-
-
-def _validate(model, split):
-    """Return the cross-entropy and the accuracy of `model` on `split`."""
-    probabilities = model.predict(split.images, batch_size=1000, verbose=0)
-    accuracy = (probabilities.argmax(axis=1) == split.labels).mean()
-    return cross_entropy(probabilities, split.labels), float(accuracy)
-
-
-def _best_epoch(history):
-    return int(np.argmin(np.nan_to_num(history["val_loss"], nan=np.inf))) + 1
-
-
-def _check_whole_number(name, value, at_least):
-    if not isinstance(value, int) or value < at_least:
-        raise UserError(f"{name} is {value!r}; give a whole number of at least {at_least}.")
+def _assign(variables, arrays):
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array.view(variable.dtype))  # numpy's files know no bfloat16
 
 
 def _identity(recipe, splits, seed):
     """Return what makes two runs the same run, as JSON holds it."""
     data = hashlib.sha256()
-    for split in (splits.train, splits.validation):
-        for array in split:
-            data.update(np.ascontiguousarray(array))
-    identity = {**asdict(recipe), "seed": seed, "data": data.hexdigest()}
+    for array in (*splits.train, *splits.validation):
+        data.update(np.ascontiguousarray(array))
+    numbers = {"backend": keras.backend.backend(), "dtype": keras.config.dtype_policy().name}
+    identity = {**asdict(recipe), **numbers, "seed": int(seed), "data": data.hexdigest()}
     return json.loads(json.dumps(identity))
 
 
-def _latest_state(run_dir, identity):
-    """Return the last whole state in `run_dir` with its folder, or None where there is none."""
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=run_dir).close()
-    except OSError as error:
-        raise UserError(
-            f"RUN_DIR {run_dir} cannot be made or written ({error}); choose another folder."
-        ) from None
-    folders = [path for path in run_dir.glob(FOLDERS) if path.suffix != ".tmp"]
-    for folder in sorted(folders, key=lambda path: (len(path.name), path.name), reverse=True):
-        try:
-            state = _read_state(folder)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            print(f"{folder} is not whole ({error}); looking for the state before it.")
-            continue
-        _check_same_run(run_dir, state["run"], identity)
-        return state
-    if folders:
-        raise UserError(
-            f"No state in {run_dir} is whole, so this run cannot go on; "
-            "delete the folder to start afresh, or choose another RUN_DIR."
-        )
-    return None
+def _bar(done, total):
+    """Return one bar for all steps: in a notebook or a terminal, but not in a log."""
+    options = {"initial": done, "total": total, "smoothing": 0, "mininterval": 1, "ascii": False}
+    options["bar_format"] = (
+        "{percentage:3.0f}% |{bar:20}| {elapsed} gone, {remaining} left{postfix}"
+    )
+    if "IPython" in sys.modules and hasattr(sys.modules["IPython"].get_ipython(), "kernel"):
+        return tqdm(**options, file=_NotebookLine())
+    return tqdm(**options, disable=None)  # shown in a terminal alone
 
 
-def _read_state(folder):
-    state = json.loads((folder / "state.json").read_text())
-    found = {name: file_hash(folder / name) for name in STATE_FILES}
-    for name, sha256 in {**found, "state": _state_hash(state)}.items():
-        if state["sha256"][name] != sha256:
-            raise ValueError(f"{name} was truncated or altered")
-    return {**state, "folder": folder}
+class _NotebookLine(io.StringIO):
+    """A file of one line: what is written last is all that a notebook shows, and keeps."""
 
+    shown = None
 
-def _state_hash(state):
-    """Return the SHA-256 of what `state.json` says beside its hashes."""
-    said = json.dumps({key: state[key] for key in ("run", "epoch", "history")})
-    return hashlib.sha256(said.encode()).hexdigest()
+    def write(self, text):
+        from IPython.display import display
 
-
-def _check_same_run(run_dir, found, wanted):
-    differences = [
-        f"{key} {found.get(key)!r} there, {value!r} asked for"
-        for key, value in wanted.items()
-        if found.get(key) != value
-    ]
-    if differences:
-        raise UserError(
-            f"{run_dir} holds another run ({'; '.join(differences)}); choose another RUN_DIR."
-        )
-
-
-def file_hash(path):
-    """Return the SHA-256 of the file at `path`, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        self.shown = self.shown or display({"text/plain": ""}, raw=True, display_id=True)
+        if text.strip():
+            self.shown.update({"text/plain": text.strip()}, raw=True)
