@@ -5,45 +5,48 @@
 A seed whose run is finished in `runs/` (the folder that `train.ipynb` uses too) is not trained
 again. The weights with the best validation loss go into `saved_model/`, with the figures of every
 seed. To write a file that plain `keras.models.load_model` opens on Colab as well, train with
-Colab's Keras: `pip install "keras==3.13.*"`.
-
-With `KERAS_BACKEND=jax` and `--directory benchmarks/jax` the figures there are had again, from a
-working directory whose `runs/` holds none of TensorFlow's.
+Colab's Keras: `pip install "keras==3.13.*"`. With `KERAS_BACKEND=jax` and
+`--directory benchmarks/jax` the figures there are reproduced.
 """
 
 import argparse
 from dataclasses import replace
 
+import pandas as pd
+
 from fmnist_utils import data, evaluation, store, training
-from fmnist_utils.model import RECIPES, recipe_named
+from fmnist_utils.model import RECIPES
 
 
-def main(recipe, seeds, epochs, directory):
-    recipe = replace(recipe, epochs=epochs or recipe.epochs)
+def main(recipe, seeds, directory):
     splits = data.load()
-    runs, records = {}, []
+    models, records = {}, []
     for seed in seeds:
-        runs[seed] = training.train(recipe, splits, training.run_directory(recipe, seed), seed)
-        validation = evaluation.evaluate(runs[seed].model, splits.validation)
-        test = evaluation.evaluate(runs[seed].model, splits.test)
-        records.append(store.seed_results(seed, runs[seed], validation, test))
-    best = min(records, key=lambda record: record["validation"]["loss"])["seed"]
-    store.save(directory, recipe.name, recipe, runs[best].model, records, best)
-    print(table(store.load(recipe.name, directory).results))
+        run = training.train(recipe, splits, training.run_directory(recipe, seed), seed)
+        models[seed], record = run.model, {"seed": seed, "best_epoch": run.best_epoch}
+        record["history"] = run.history
+        for name in ("validation", "test"):
+            record[name] = evaluation.evaluate(run.model, getattr(splits, name)).as_dict()
+        records.append(record)
+    best = min(records, key=lambda record: record["validation"]["loss"])
+    several = {"seeds": records} if len(records) > 1 else {}
+    store.save(directory, recipe.name, recipe, models[best["seed"]], {**best, **several})
+    print(table(records))
 
 
-def table(results):
-    """Return each seed's figures, and their mean and spread, as lines of text."""
-    lines = ["seed  best epoch  validation loss  test accuracy  thresholded precision"]
-    for record in results["seeds"]:
-        lines.append(
-            f"{record['seed']:4d}  {record['best_epoch']:10d}  {record['validation']['loss']:15.4f}"
-            f"  {record['test']['accuracy']:13.2%}  {record['test']['thresholded_precision']:21.2%}"
-        )
-    for figure in ("accuracy", "thresholded_precision"):
-        mean, spread = results["test"][figure].values()
-        lines.append(f"{figure}: {mean:.2%}" + (f" ± {spread:.2%}" if spread is not None else ""))
-    return "\n".join(lines)
+def table(records):
+    """Return each seed's figures, their mean and standard deviation, as lines of text."""
+    rows = {
+        record["seed"]: {
+            "best epoch": record["best_epoch"],
+            "validation loss": record["validation"]["loss"],
+            "test accuracy": record["test"]["accuracy"],
+            "thresholded precision": record["test"]["thresholded_precision"],
+        }
+        for record in records
+    }
+    figures = pd.DataFrame(rows).T
+    return pd.concat([figures, figures.agg(["mean", "std"])]).round(4).to_string()
 
 
 if __name__ == "__main__":
@@ -55,4 +58,5 @@ if __name__ == "__main__":
     chosen = parser.parse_args()
     if chosen.epochs and chosen.directory == "saved_model":
         parser.error("what ships is trained in full: with --epochs, give another --directory")
-    main(recipe_named(chosen.recipe), chosen.seeds, chosen.epochs, chosen.directory)
+    recipe = RECIPES[chosen.recipe]
+    main(replace(recipe, epochs=chosen.epochs or recipe.epochs), chosen.seeds, chosen.directory)

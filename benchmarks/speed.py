@@ -2,15 +2,11 @@
 
     python -m benchmarks.speed
 
-All ways train the baseline on the same images in batches of 32, in turns, after a round that is not
-counted: ours, `training.train` with all that it does at an epoch's end; plain Keras, as most
-notebooks have it; a plain PyTorch loop, where torch is installed; and the compiled step alone, on
-one batch again and again: the floor for any loop around it. Only ours validates: on one batch here.
-
-A round has 159 steps, to be over in seconds: three times a prime, like the 1,563 of a full epoch,
-so ours executes three at a go in both. What ours does once an epoch is spread over those 1,563.
-
-Then one image is classified, and a thousand in one call. Prints medians, and writes
+Three ways train the baseline on the 50,000 training images, an epoch each in every round: ours,
+`training.train` with all that it does for an epoch, validation and state included; plain Keras, a
+`fit` with the same validation, as most notebooks have it; and the floor for both, the compiled step
+on one batch again and again, and the same validation. Then an image is classified with the
+network's own two methods and with LiteRT, and a thousand in one call. Prints medians, and writes
 `benchmarks/speed.json`.
 """
 
@@ -22,212 +18,128 @@ import re
 import statistics
 import tempfile
 import time
+from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
-from unittest.mock import patch
 
 import keras
+import numpy as np
 import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
 
 from fmnist_utils import data, store, training
 from fmnist_utils.model import BASELINE, build
 
 BATCH = BASELINE.batch_size
-FULL_EPOCH = 1563  # steps
-REST = 0.5  # seconds after each turn: PyTorch's threads stay busy for a moment after their work
 
 
-def plain_keras():
-    """Return the baseline as most notebooks have it: the flip is a layer, the rest by default."""
-    flip = keras.layers.RandomFlip("horizontal")
-    model = keras.Sequential([keras.Input((28, 28, 1)), flip, *build(BASELINE).layers])
+def compiled(*first_layers):
+    """Return the compiled baseline, with `first_layers` before its own."""
+    model = keras.Sequential([keras.Input((28, 28, 1)), *first_layers, *build(BASELINE).layers])
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
 
 
-def torch_epoch(split):
-    """Return a function that trains the baseline for an epoch in a plain PyTorch loop."""
-    import torch
-    from torch import nn
-
-    first, second = BASELINE.filters
-    network = nn.Sequential(
-        *(nn.Conv2d(1, first, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(first), nn.MaxPool2d(2)),
-        *(nn.Conv2d(first, second, 3, padding=1), nn.ReLU()),
-        *(nn.BatchNorm2d(second), nn.MaxPool2d(2), nn.Flatten()),
-        *(nn.Linear(49 * second, BASELINE.units), nn.ReLU(), nn.Dropout(BASELINE.dropout)),
-        nn.Linear(BASELINE.units, 10),
-    )
-    optimizer = torch.optim.Adam(network.parameters(), BASELINE.learning_rate)
-    images = torch.from_numpy(split.images).permute(0, 3, 1, 2)
-    labels = torch.from_numpy(split.labels)
-
-    def epoch():
-        for chosen in torch.randperm(len(images)).split(BATCH):
-            batch = images[chosen].float() / 255
-            flipped = torch.where(torch.rand(len(batch), 1, 1, 1) < 0.5, batch.flip(3), batch)
-            optimizer.zero_grad()
-            nn.functional.cross_entropy(network(flipped), labels[chosen]).backward()
-            optimizer.step()
-
-    return epoch
+def seconds(function):
+    begun = time.perf_counter()
+    function()
+    return time.perf_counter() - begun
 
 
-def steps_alone(split):
-    """Return a function that does an epoch's number of compiled steps, all on the first batch."""
-    model = build(BASELINE)
-    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
-    model.optimizer.build(model.trainable_variables)
-    batch = tf.constant(split.images[:BATCH]), tf.one_hot(split.labels[:BATCH], 10)
-    step = tf.function(lambda: model.train_step(batch))
-
-    def epoch():
-        for _ in range(len(split.images) // BATCH):
-            step()
-
-    return epoch
+def ours(splits):
+    """Return the seconds of a second epoch: the time between its state and the one before."""
+    with tempfile.TemporaryDirectory() as folder:
+        training.train(replace(BASELINE, epochs=2), splits, folder)
+        first, second = (os.stat(f"{folder}/epoch-00{n}.npz").st_mtime_ns for n in (1, 2))
+    return (second - first) / 1e9
 
 
-def time_an_epoch(model, split):
-    """Train plain Keras for an epoch, and return how many milliseconds that took.
-
-    Not what `fit` does before and after it: to let go of a dataset may take TensorFlow seconds.
-    """
+def plain_keras(splits):
+    """Return the seconds of a second epoch of `fit`; the flip is a layer, the rest by default."""
     moments = []
-
-    def note(*_):
-        moments.append(time.perf_counter())
-
-    watch = keras.callbacks.LambdaCallback(on_epoch_begin=note, on_epoch_end=note)
-    model.fit(*split, batch_size=BATCH, verbose=0, callbacks=[watch])
-    begun, ended = moments
-    return (ended - begun) * 1000
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: moments.append(time.time()))
+    model = compiled(keras.layers.RandomFlip("horizontal"))
+    validation = {"validation_data": splits.validation, "validation_batch_size": 1000}
+    model.fit(*splits.train, BATCH, epochs=2, verbose=0, callbacks=[watch], **validation)
+    return moments[1] - moments[0]
 
 
-def time_training(split, rounds):
-    """Return the milliseconds a step by each way, one for each round."""
-    others = {
-        "plain Keras": partial(time_an_epoch, plain_keras(), split),
-        "the step alone": partial(milliseconds, steps_alone(split)),
-    }
-    if find_spec("torch"):
-        others["plain PyTorch"] = partial(milliseconds, torch_epoch(split))
-    times = {name: [] for name in ("ours", *others)}
-    steps = len(split.images) // BATCH
-
-    class TakingTurns(training.Checkpoint):
-        """Lets the others have their turns before each epoch of ours."""
-
-        def on_epoch_begin(self, epoch, logs=None):
-            for name, way in others.items():
-                times[name].append(way() / steps)
-                time.sleep(REST)
-            self.begun = time.perf_counter()
-            super().on_epoch_begin(epoch, logs)
-
-        def on_epoch_end(self, epoch, logs=None):
-            stepping = (time.perf_counter() - self.begun) * 1000
-            ending = milliseconds(partial(super().on_epoch_end, epoch, logs))
-            times["ours"].append(stepping / steps + ending / FULL_EPOCH)
-
-    batch = data.Split(split.images[:BATCH], split.labels[:BATCH])
-    splits = data.Splits(split, validation=batch, test=batch)
-    with tempfile.TemporaryDirectory() as folder, patch.object(training, "Checkpoint", TakingTurns):
-        training.train(BASELINE, splits, folder, epochs=1 + rounds)
-    return {name: each[1:] for name, each in times.items()}
+def floor(splits):
+    """Return the seconds of an epoch's compiled steps, all on one batch, and of a validation."""
+    model = compiled()
+    model.optimizer.build(model.trainable_variables)
+    batch = tf.constant(splits.train.images[:BATCH]), tf.constant(splits.train.labels[:BATCH])
+    step = tf.function(lambda: model.train_step(batch))
+    validate = partial(model.evaluate, *splits.validation, batch_size=1000, verbose=0)
+    for warm_up in (step, validate):
+        warm_up()
+    steps = -(-len(splits.train.images) // BATCH)
+    return seconds(lambda: [step() for _ in range(steps)]) + seconds(validate)
 
 
-def classifiers():
-    """Return each way to classify with the shipped baseline, a function of images, by its name."""
-    model = store.load("baseline").model
-    lite = _lite(model)
+def classifiers(model):
+    """Return each way to classify images by its name."""
+    with tempfile.TemporaryDirectory() as folder:
+        model.export(f"{folder}/model.tflite", format="litert", verbose=False)
+        content = Path(f"{folder}/model.tflite").read_bytes()
+    lite = Interpreter(model_content=content, num_threads=os.cpu_count()).get_signature_runner()
     return {
-        "ours": model.predict_on_batch,  # as photos.classify calls it
-        "model.predict": lambda images: model.predict(images, batch_size=len(images), verbose=0),
+        "`model.predict`": partial(model.predict, verbose=0),
+        "`model.predict_on_batch`, as `photos.classify` does": model.predict_on_batch,
         "LiteRT": lambda images: lite(pixels=images),
     }
 
 
-def _lite(model):
-    """Return `model` as a function that LiteRT executes."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = f"{folder}/model.tflite"
-        model.export(path, format="litert", verbose=False)
-        content = Path(path).read_bytes()
-    interpreter = tf.lite.Interpreter(model_content=content, num_threads=os.cpu_count())
-    return interpreter.get_signature_runner()
-
-
-def time_calls(ways, images, rounds, calls):
-    """Return the milliseconds that each of `ways` takes for `images`, one for each round.
-
-    In its turn a way is called `calls` times, one after the other, as a user's program would.
-    """
+def interleaved(ways, rounds):
+    """Return each way's times, one for each round: in a round each way has its turn."""
     times = {name: [] for name in ways}
-    for _ in range(1 + rounds):
+    for _ in range(rounds):
         for name, way in ways.items():
-            times[name].append(milliseconds(partial(way, images), calls))
-    return {name: each[1:] for name, each in times.items()}
+            times[name].append(way())
+    return {name: {"median": statistics.median(each), "all": each} for name, each in times.items()}
 
 
-def milliseconds(function, calls=1):
-    """Return how long a call of `function` takes, on average over `calls` in a row."""
-    begun = time.perf_counter()
-    for _ in range(calls):
-        function()
-    return (time.perf_counter() - begun) * 1000 / calls
+def time_calls(model, images, rounds, calls):
+    """Return the milliseconds of a call of each way, after one that is not counted."""
+    ways = classifiers(model)
+    for way in ways.values():
+        way(images)
+    turns = {
+        name: lambda way=way: 1000 / calls * seconds(lambda: [way(images) for _ in range(calls)])
+        for name, way in ways.items()
+    }
+    return interleaved(turns, rounds)
 
 
 def machine():
     """Return what the figures depend on: processor, cores, and the packages' versions."""
     cpuinfo = Path("/proc/cpuinfo")
     named = re.search(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
-    packages = [name for name in ("keras", "tensorflow", "torch") if find_spec(name)]
-    return {
-        "processor": named[1] if named else platform.processor() or platform.machine(),
-        "cores": os.cpu_count(),
-        "versions": {name: version(name) for name in packages},
-    }
+    versions = {name: version(name) for name in ("keras", "tensorflow", "ai-edge-litert")}
+    processor = named[1] if named else platform.machine()
+    return {"processor": processor, "cores": os.cpu_count(), "versions": versions}
 
 
-def summary(times):
-    """Return the median of each way's times, with all of them."""
-    return {name: {"median": statistics.median(each), "all": each} for name, each in times.items()}
-
-
-def table(title, rows):
-    """Return the medians as lines of text, with how many times as long as ours each way takes.
-
-    That is the median over the rounds, so that a machine which slows down for a while changes both.
-    """
-    lines = [f"{title:42s}      ms  times ours"]
-    for name, row in rows.items():
-        pairs = zip(row["all"], rows["ours"]["all"], strict=True)
-        ratio = statistics.median(time / ours for time, ours in pairs)
-        lines.append(f"{name:42s}{row['median']:8.2f}  {ratio:10.2f}")
-    return "\n".join(lines)
-
-
-def main(rounds, steps):
+def main(rounds):
     splits = data.load()
-    train = data.Split(*(array[: steps * BATCH] for array in splits.train))
-    images, ways = splits.test.images, classifiers()
+    ways = {"here": ours, "plain Keras": plain_keras, "the steps and the validation alone": floor}
+    epochs = {name: partial(way, splits) for name, way in ways.items()}
+    model, images = store.load("baseline").model, splits.test.images
     report = {
-        "a training step of 32 images": summary(time_training(train, rounds)),
-        "one image": summary(time_calls(ways, images[:1], rounds, calls=20)),
-        "1,000 images": summary(time_calls(ways, images[:1000], rounds, calls=1)),
+        "an epoch of `baseline`, s": interleaved(epochs, rounds),
+        "one image, ms": time_calls(model, images[:1], rounds=11, calls=20),
+        "1,000 images, ms": time_calls(model, images[:1000], rounds=11, calls=1),
     }
     for title, rows in report.items():
-        print(table(title, rows), end="\n\n")
-    report["machine"] = machine()
-    Path("benchmarks/speed.json").write_text(json.dumps(report, indent=1) + "\n")
+        print(title, *(f"{row['median']:10.2f}  {name}" for name, row in rows.items()), sep="\n")
+    here, _, alone = (row["all"] for row in report["an epoch of `baseline`, s"].values())
+    ratios = np.divide(here, alone).round(3).tolist()
+    print("here / alone, each round:", ratios)
+    Path("benchmarks/speed.json").write_text(json.dumps({**report, "machine": machine()}, indent=1))
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=11)
-    parser.add_argument("--steps", type=int, default=159)
-    chosen = parser.parse_args()
-    main(chosen.rounds, chosen.steps)
+    parser.add_argument("--rounds", type=int, default=3)
+    main(parser.parse_args().rounds)

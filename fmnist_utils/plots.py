@@ -23,7 +23,7 @@ def grid(images, titles=(), columns=10, wrong=()):
     if not isinstance(images, dict):
         rows = {at: images[at : at + columns] for at in range(0, len(images), columns)}
     columns = max(map(len, rows.values()))
-    height = WIDTH / columns + 0.1 * any("\n" in title for title in titles)
+    height = WIDTH / columns + 0.2 * max((title.count("\n") + 1 for title in titles), default=0)
     figure, axes = plt.subplots(len(rows), columns, figsize=(WIDTH, height * len(rows)), **BARE)
     for row, (name, pictures) in zip(axes, rows.items(), strict=True):
         if isinstance(images, dict):
@@ -41,7 +41,7 @@ def confusion(matrix):
     table = pd.DataFrame(matrix, index=CLASS_NAMES, columns=CLASS_NAMES)
     figure, axis = plt.subplots(figsize=(WIDTH, 7))
     sns.heatmap(table, annot=True, fmt="d", cmap="Blues", vmax=200, cbar=False, linewidths=0.5)
-    axis.set(xlabel="predicted", ylabel="true", title="How many images of each true class")
+    axis.set(xlabel="predicted", ylabel="true", title="Images of each class")
     plt.setp(axis.get_xticklabels(), rotation=40, ha="right")
     _show(figure)
 

@@ -16,11 +16,12 @@ from PIL import Image
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ROOT / "docs"
+SHOWN = {"history": "curves.plot(", "confused": "plots.grid(rows)", "photos": "plots.photos("}
 
 
 def copy_project(folder):
     """Copy what the notebooks need into `folder`."""
-    for name in ("fmnist_utils", "saved_model", "sample_photos", "benchmarks"):
+    for name in ("fmnist_utils", "saved_model", "sample_photos", "benchmarks", "docs"):
         shutil.copytree(ROOT / name, folder / name)
 
 
@@ -28,6 +29,13 @@ def executed_hash(notebook):
     """Return the SHA-256 of all code in `notebook`: it changes when a cell is edited."""
     sources = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
     return hashlib.sha256(sources.encode()).hexdigest()
+
+
+def code_cells(path, markdown=False):
+    """Return the sources of a notebook's code cells, or of those with its text."""
+    notebook = nbformat.read(path, as_version=4)
+    kind = "markdown" if markdown else "code"
+    return [cell.source for cell in notebook.cells if cell.cell_type == kind]
 
 
 def outputs(notebook):
@@ -48,10 +56,10 @@ def shrink_pictures(notebook):
 
 
 def write_documents_pictures(notebook):
-    """Write the pictures that the README shows: those of the cells that call these functions."""
+    """Write the pictures that the README shows: those of the cells with these calls."""
     for cell in notebook.cells:
-        for name in ("history", "confused"):
-            if f"plots.{name}(" in cell.source:
+        for name, call in SHOWN.items():
+            if call in cell.source:
                 [picture] = pictures(cell.outputs)
                 png = base64.b64decode(picture["image/png"])
                 (DOCUMENTS / f"{name}.png").write_bytes(png)

@@ -43,6 +43,12 @@ def test_images_keep_their_labels_and_types(few):
         assert few.train.labels[index[0]] == label.argmax()
 
 
+def test_smoothing_takes_its_share_of_every_label(few):
+    labels = Batches(few.train, 32, smoothing=0.1)[0][1]
+    assert np.allclose(np.sort(labels, axis=1), [0.01] * 9 + [0.91])
+    assert (labels.argmax(axis=1) == Batches(few.train, 32)[0][1].argmax(axis=1)).all()
+
+
 @pytest.fixture
 def images(splits):
     return splits.train.images[:2000]

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fmnist_utils import data
+from fmnist_utils import data, evaluation, training
 from fmnist_utils.errors import UserError
+from fmnist_utils.model import BASELINE
 
 IMAGES = "train-images-idx3-ubyte.gz"
 LABELS = "train-labels-idx1-ubyte.gz"
@@ -19,7 +20,8 @@ LABELS = "train-labels-idx1-ubyte.gz"
 @pytest.fixture
 def folder(tmp_path, splits, monkeypatch):
     """A copy of the four official files, and nowhere else to find them."""
-    sources = (os.environ.get("FMNIST_DIR", ""), data._keras_cache(), data.DEBIAN_DIRECTORY)
+    cache = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "datasets/fashion-mnist"
+    sources = (os.environ.get("FMNIST_DIR", ""), cache, data.DEBIAN_DIRECTORY)
     source = next(Path(folder) for folder in sources if Path(folder, IMAGES).exists())
     monkeypatch.delenv("FMNIST_DIR", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
@@ -36,8 +38,8 @@ def test_splits_have_the_documented_shapes_and_classes(splits):
         assert (np.bincount(split.labels) == count // 10).all()
 
 
-def test_validation_indices_never_change(splits):
-    labels = np.frombuffer(data._payload("train-labels-idx1-ubyte", None), np.uint8, offset=8)
+def test_validation_indices_never_change(folder):
+    labels = np.frombuffer(gzip.decompress((folder / LABELS).read_bytes()), np.uint8, offset=8)
     indices = data.validation_indices(labels).astype("<i8")
     assert hashlib.sha256(indices).hexdigest() == (
         "b62f1359020fad944f6a9d535dd13adf81ace5618a668e787dbe9cd5e235d452"
@@ -102,7 +104,7 @@ def test_a_bad_file_in_the_cache_is_fetched_again(folder, how, tmp_path, monkeyp
 def test_a_bad_file_in_the_cache_gives_way_to_the_package(folder, tmp_path, monkeypatch, splits):
     cache = Path(shutil.copytree(folder, tmp_path / "keras/datasets/fashion-mnist"))
     damage(cache / LABELS, "truncated", folder)
-    with pytest.raises(UserError, match=rf"cannot be downloaded.*{LABELS} cannot be read"):
+    with pytest.raises(UserError, match=rf"{LABELS} cannot be read.*cannot be downloaded"):
         data.load()
     monkeypatch.setattr(data, "DEBIAN_DIRECTORY", folder)
     assert (data.load().train.labels == splits.train.labels).all()
@@ -119,6 +121,40 @@ def test_a_bad_download_never_takes_the_file_s_place(folder, tmp_path, monkeypat
 def test_without_any_source_the_error_names_the_ways_out(folder):
     with pytest.raises(UserError, match=r"cannot be downloaded.*network.*FMNIST_DIR"):
         data.load()
+
+
+BAD_SPLITS = {
+    "float64": lambda images, labels: (images / 255, labels),
+    r"\(320, 28, 28\)": lambda images, labels: (images[..., 0], labels),
+    r"\(0, 28, 28, 1\)": lambda images, labels: (images[:0], labels[:0]),
+    "float32": lambda images, labels: (np.full(images.shape, np.nan, np.float32), labels),
+    "each of the 5 images": lambda images, labels: (images[:5], labels),
+    "int64": lambda images, labels: (images, labels - 1),
+    "from 0 to 9": lambda images, labels: (images, labels + 1),
+    "labels are float64": lambda images, labels: (images, labels / 2),
+    r"\(320, 1\)": lambda images, labels: (images, labels[:, None]),
+    r"\(320, 10\)": lambda images, labels: (images, np.eye(10, dtype=int)[labels]),
+}
+
+
+@pytest.mark.parametrize("sentence", BAD_SPLITS)
+def test_a_bad_split_is_named_by_all_who_take_one(few, tmp_path, sentence):
+    bad = data.Split(*BAD_SPLITS[sentence](*few.train))
+    splits = few._replace(validation=bad), few._replace(train=bad)
+    for use in (
+        lambda: data.check(bad),
+        lambda: evaluation.evaluate(None, bad),
+        lambda: training.train(BASELINE, splits[0], tmp_path),
+        lambda: training.train(BASELINE, splits[1], tmp_path),
+    ):
+        with pytest.raises(UserError, match=sentence):
+            use()
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_no_split_is_named(few):
+    with pytest.raises(UserError, match=r"ndarray.*Split"):
+        data.check(few.train.images)
 
 
 def test_importing_data_imports_neither_keras_nor_scikit_learn():

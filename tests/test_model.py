@@ -1,3 +1,9 @@
+import json
+import os
+import subprocess
+import sys
+from dataclasses import asdict, replace
+
 import numpy as np
 import pytest
 
@@ -30,11 +36,63 @@ def test_the_better_ones_have_the_same_shape_and_no_more_parameters(recipe, most
     assert recipe.epochs <= 30
 
 
-def test_raw_pixels_in_probabilities_out(few):
-    probabilities = model.build(model.BASELINE).predict(few.test.images, verbose=0)
-    np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-5)
+def test_the_scaling_is_inside(few):
+    """Raw pixels and the same ones, scaled before and not inside, give the same answer."""
+    network = model.build(model.COMPACT)
+    scaled = few.test.images[:8].astype(np.float32) / 255
+    for layer in network.layers[1:]:
+        scaled = layer(scaled)
+    raw = network.predict(few.test.images[:8], verbose=0)
+    np.testing.assert_allclose(raw, scaled, atol=1e-6)
+
+
+def test_the_layout_is_the_same_whatever_keras_json_says(tmp_path):
+    (tmp_path / "keras.json").write_text(json.dumps({"image_data_format": "channels_first"}))
+    code = """
+import keras
+from fmnist_utils import store
+print(keras.config.image_data_format(), store.load("compact").model.layers[1].output.shape)
+"""
+    printed = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "KERAS_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert printed.split("\n")[0] == "channels_first (None, 28, 28, 32)"
 
 
 def test_an_unknown_recipe_is_named_with_the_known_ones():
     with pytest.raises(UserError, match=r"'basline'.*baseline"):
         model.recipe_named("basline")
+
+
+BAD_VALUES = {
+    "name": ["a/b", "", "..", None, 5, "-x", "a b"],
+    "filters": [(1, 2, 3), 5, (0, 1), (1.5, 2), "ab", None],
+    "pooling": [(2,), (2, "2")],
+    "pool_first": [1, None, "yes"],
+    "units": [0, 1e3, True],
+    "dropout": [50, 1, -0.1, float("nan"), "0.5"],
+    "batch_size": [0, 32.0, True, "32"],
+    "epochs": [0, -1, 1.5, "3", 1000, None],
+    "learning_rate": [0, -1, "1e-3", float("inf"), float("nan")],
+    "schedule": ["Cosine", None, ["cosine"]],
+    "weight_decay": [-1, None],
+    "label_smoothing": [1, "0.1"],
+    "augmentations": ["flip", ("flop",), None, (["flip"],)],
+}
+
+
+@pytest.mark.parametrize("field", BAD_VALUES)
+def test_a_bad_value_names_its_field(field):
+    for value in BAD_VALUES[field]:
+        with pytest.raises(UserError, match=f"^The recipe's {field} is .*; give "):
+            replace(model.BASELINE, **{field: value})
+
+
+def test_numbers_of_numpy_and_lists_of_json_are_taken():
+    values = {"epochs": np.int64(1), "dropout": np.float64(0.5), "filters": [np.int32(32), 64]}
+    recipe = replace(model.BASELINE, **values)
+    assert recipe == replace(model.BASELINE, epochs=1)
+    assert model.Recipe(**json.loads(json.dumps(asdict(recipe)))) == recipe
