@@ -9,7 +9,7 @@ papermill = mkdir -p runs && .venv/bin/papermill --log-output --no-progress-bar 
 	$(foreach name,$(PARAMETERS),$(if $($(name)),-p $(name) '$($(name))')) $(1) runs/.$(1) && \
 	mv runs/.$(1) runs/$(1) && .venv/bin/jupyter nbconvert --log-level WARN --to html runs/$(1)
 
-.PHONY: train infer notebook data test test-colab test-browser bench seeds
+.PHONY: train infer notebook data test test-colab test-browser bench report seeds
 
 test: data
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -54,10 +54,13 @@ infer: data
 notebook: data
 	.venv/bin/jupyter lab
 
-# Times training and classification beside other ways to do the same; PyTorch's too, if installed.
+# Times training and classification beside other ways to do the same.
 bench: data
 	$(PYTHON) -m benchmarks.speed
-	$(PYTHON) -m benchmarks.time_to_accuracy
+
+# Writes what was measured into README, model card and notebook table.
+report: data
+	$(PYTHON) -m benchmarks.report
 
 # Trains seeds of a recipe in full (or takes them from runs/) and rewrites its saved model.
 seeds: data

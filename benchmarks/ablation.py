@@ -4,11 +4,10 @@
     python -m benchmarks.ablation --seeds 0 1 --epochs 30 --changes "without shift"
     python -m benchmarks.ablation --learning-rates
 
-By default it takes the compact recipe, which a processor trains fastest, 10 epochs, and every
-change. `--learning-rates` trains the baseline for 3 epochs with several constant rates: the
-original compared 1e-1, 1e-2, 1e-3 and 1e-4. Judged on the validation images; the test set is left
-alone. Prints a table, and writes it into `benchmarks/ablation.json` or `learning_rate.json`. A run
-that is finished in `runs/` is not trained again.
+It changes the compact recipe, by default with 10 epochs. `--learning-rates` trains the
+baseline for 3 epochs with several constant rates. Judged on the validation images. Prints a table,
+and writes it into `benchmarks/ablation.json` or `learning_rate.json`. A run that is finished in
+`runs/` is not trained again.
 """
 
 import argparse
@@ -19,16 +18,13 @@ from pathlib import Path
 
 from fmnist_utils import data, training
 from fmnist_utils.batches import AUGMENTATIONS
-from fmnist_utils.model import BASELINE, RECIPES
+from fmnist_utils.model import BASELINE, COMPACT
 
 RATES = (1e-1, 1e-2, 1e-3, 3e-4, 1e-4)
 
 
 def variants(recipe):
-    """Return each change of `recipe` by its name: an ingredient that it has is dropped.
-
-    An augmentation that it doesn't have is added.
-    """
+    """Return each change by its name: what `recipe` has is dropped, what it lacks is added."""
     changes = {
         "the recipe": recipe,
         "constant learning rate": replace(recipe, schedule="constant", learning_rate=1e-3),
@@ -50,9 +46,9 @@ def best(recipe, splits, seed=0):
     return *curves, run.best_epoch
 
 
-def ablation(name, seeds, epochs, changes):
+def ablation(seeds, epochs, changes):
     splits, rows = data.load(), []
-    for change, recipe in variants(replace(RECIPES[name], epochs=epochs)).items():
+    for change, recipe in variants(replace(COMPACT, epochs=epochs)).items():
         if changes and change not in ("the recipe", *changes):
             continue
         losses, accuracies, _ = zip(*(best(recipe, splits, seed) for seed in seeds), strict=True)
@@ -61,7 +57,7 @@ def ablation(name, seeds, epochs, changes):
         print(f"{change:33s}{row['accuracy']:8.2%}{row['accuracy'] - rows[0]['accuracy']:+8.2%}")
     path = Path("benchmarks/ablation.json")
     reports = json.loads(path.read_text()) if path.exists() else {}
-    reports[f"{name}, {epochs} epochs"] = {"seeds": seeds, "rows": rows}
+    reports[f"compact, {epochs} epochs"] = {"seeds": seeds, "rows": rows}
     path.write_text(json.dumps(reports, indent=1) + "\n")
 
 
@@ -77,7 +73,6 @@ def learning_rates():
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--recipe", default="compact", choices=RECIPES)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--changes", nargs="+", help="some of the table's changes, by name")
@@ -86,4 +81,4 @@ if __name__ == "__main__":
     if chosen.learning_rates:
         learning_rates()
     else:
-        ablation(chosen.recipe, chosen.seeds, chosen.epochs, chosen.changes)
+        ablation(chosen.seeds, chosen.epochs, chosen.changes)

@@ -9,7 +9,6 @@ import json
 import re
 from pathlib import Path
 
-import matplotlib
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.ticker import PercentFormatter
@@ -18,13 +17,7 @@ from fmnist_utils.model import RECIPES
 from fmnist_utils.plots import BLUE, WIDTH
 
 ROOT = Path(__file__).parent.parent
-ORIGINAL = {
-    "accuracy": "91.61 %",
-    "thresholded precision": "92.73 %",
-    "best epochs": "10",
-    "seeds": "1",
-    "parameters": "1,630,474",
-}
+ORIGINAL = ("91.61 %", "92.73 %", "10", "1", "1,630,474")  # as its author reported it
 # Parameters and accuracy of others' networks with two convolutions, as the table in the dataset's
 # own README (github.com/zalandoresearch/fashion-mnist) gives them.
 PUBLISHED = {
@@ -32,6 +25,7 @@ PUBLISHED = {
     "2 conv, < 100K parameters": (100_000, 0.925),
     "2 conv + 3 fully connected, ~500K": (500_000, 0.934),
 }
+FIGURES = "accuracy mirrored_accuracy thresholded_precision precision recall f1 calibration_error"
 CLAIMED = "2 conv + 2 fully connected, flips: 93.9% claimed, 93.3 to 93.4% reproduced", 0.939
 
 
@@ -48,88 +42,73 @@ def figures(results, figure, split="test"):
     return pd.Series([seed[split][figure] for seed in results["seeds"]])
 
 
-def spread(results, figure, split="test"):
-    values = figures(results, figure, split)
+def spread(*figure):
+    values = figures(*figure)
     return f"{percent(values.mean())} ± {percent(values.std())}"
 
 
 def results_table():
-    columns = {"the original": ORIGINAL}
+    table = pd.DataFrame({"the original": ORIGINAL})
+    table.index = ["accuracy", "thresholded precision", "best epochs", "seeds", "parameters"]
     for name in RECIPES:
         results = read(f"saved_model/{name}.json")
-        columns[f"`{name}`"] = {
-            "accuracy": spread(results, "accuracy"),
-            "thresholded precision": spread(results, "thresholded_precision"),
-            "best epochs": ", ".join(str(seed["best_epoch"]) for seed in results["seeds"]),
-            "seeds": len(results["seeds"]),
-            "parameters": f"{results['parameters']:,}",
-        }
-    return pd.DataFrame(columns)
+        table[f"`{name}`"] = [
+            spread(results, "accuracy"),
+            spread(results, "thresholded_precision"),
+            ", ".join(str(seed["best_epoch"]) for seed in results["seeds"]),
+            len(results["seeds"]),
+            f"{results['parameters']:,}",
+        ]
+    return table
 
 
 def card_table():
-    columns, photos = {}, read("benchmarks/photos.json")
+    columns, photos = {}, read("benchmarks/photos.json")["accuracy"]
     for name in RECIPES:
         results, jax = read(f"saved_model/{name}.json"), read(f"benchmarks/jax/{name}.json")
         recall = {each: row["recall"] for each, row in results["test"]["per_class"].items()}
         weakest = min(recall, key=recall.get)
         columns[name] = {
-            "accuracy": spread(results, "accuracy"),
-            "accuracy, averaged with the mirror image": spread(results, "mirrored_accuracy"),
-            "thresholded precision": spread(results, "thresholded_precision"),
-            "macro precision": spread(results, "precision"),
-            "macro recall": spread(results, "recall"),
-            "macro F1": spread(results, "f1"),
-            "calibration error (15 bins)": spread(results, "calibration_error"),
+            **{figure.replace("_", " "): spread(results, figure) for figure in FIGURES.split()},
             "validation accuracy": spread(results, "accuracy", "validation"),
             "validation accuracy on JAX, one seed": percent(jax["validation"]["accuracy"]),
             "test accuracy on JAX, that seed": percent(jax["test"]["accuracy"]),
-            "photos from homes, mean of six garments": percent(
-                photos["accuracy"][name]["here"]["mean of the garments"], 1
-            ),
+            "photos from people's homes": percent(photos[name]["here"]["mean of the garments"], 1),
             "seeds": len(results["seeds"]),
-            "the seed that ships: best validation loss": results["seed"],
+            "the seed that ships: the best validation loss": results["seed"],
             "its test accuracy": percent(results["test"]["accuracy"]),
-            "its weakest class, and that class's recall": f"{weakest}, {recall[weakest]:.1%}",
+            "its weakest class, and that one's recall": f"{weakest}, {percent(recall[weakest], 1)}",
         }
     return pd.DataFrame(columns)
 
 
 def photos_table():
     measured = read("benchmarks/photos.json")
-    rows = pd.DataFrame(
-        {
-            f"`{name}`": {way: kinds["mean of the garments"] for way, kinds in ways.items()}
-            for name, ways in measured["accuracy"].items()
-        }
-    )
-    test = pd.DataFrame(measured["test images"])
-    test.columns = rows.columns
-    test.index = [f"for comparison, test images {how}" for how in test.index]
-    return pd.concat([rows, test]).map(percent, digits=1)
+    means = {
+        name: {way: kinds["mean of the garments"] for way, kinds in ways.items()}
+        for name, ways in measured["accuracy"].items()
+    }
+    test = pd.DataFrame(measured["test images"]).rename("for comparison: test images {}".format)
+    return pd.concat([pd.DataFrame(means), test]).map(percent, digits=1)
 
 
 def speed_table():
-    speed = read("benchmarks/speed.json")
-    return pd.DataFrame(
-        [
-            (title, way, f"{row['median']:.2f} ms")
-            for title, rows in speed.items()
-            if title != "machine"
-            for way, row in rows.items()
-        ],
-        columns=["", "way", "median"],
-    ).set_index("")
+    rows = {}
+    for title, ways in read("benchmarks/speed.json").items():
+        what, _, unit = title.rpartition(", ")
+        for way, times in ways.items() if unit else ():
+            rows[f"{what}, {way}"] = f"{times['median']:.3g} {unit}"
+    return pd.DataFrame({"median": rows})
 
 
 def ablation_table():
-    columns = {}
-    for title, run in read("benchmarks/ablation.json").items():
-        recipe, *rows = run["rows"]
-        columns[title] = {"the recipe": percent(recipe["accuracy"])}
-        for row in rows:
-            columns[title][row["change"]] = f"{100 * (row['accuracy'] - recipe['accuracy']):+.2f}"
-    return pd.DataFrame(columns).fillna("")
+    runs = read("benchmarks/ablation.json").items()
+    accuracy = pd.DataFrame(
+        {title: {row["change"]: row["accuracy"] for row in run["rows"]} for title, run in runs}
+    )
+    changes = (100 * (accuracy - accuracy.iloc[0])).map("{:+.2f}".format).replace("+nan", "")
+    changes.iloc[0] = accuracy.iloc[0].map(percent)
+    return changes
 
 
 def improvements():
@@ -170,43 +149,39 @@ def draw_recipes(path):
     for name in RECIPES:
         results = read(f"saved_model/{name}.json")
         accuracy, parameters = figures(results, "accuracy"), results["parameters"]
-        place = parameters, accuracy.mean()
-        axis.errorbar(*place, accuracy.std(), fmt="o", color=BLUE, capsize=4)
-        axis.annotate(f"{name}, {accuracy.mean():.2%}", place, **beside, fontweight="bold")
+        axis.errorbar(parameters, accuracy.mean(), accuracy.std(), fmt="o", color=BLUE, capsize=4)
+        text = f"{name}, {accuracy.mean():.2%}"
+        axis.annotate(text, (parameters, accuracy.mean()), **beside, fontweight="bold")
     axis.set(xscale="log", xlim=(6e4, 6e6), xlabel="parameters", ylabel="test accuracy")
     axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     axis.set_title("Ours with the spread of the seeds, others' as reported")
-    figure.savefig(path, dpi=100, bbox_inches="tight", metadata={"Software": None})
+    figure.savefig(path, dpi=100, bbox_inches="tight")
 
 
-def markdown(table):
-    """Return a table in Markdown."""
-    rows = [["", *table.columns], ["---"] * (1 + len(table.columns))]
-    rows += [[name, *values] for name, values in zip(table.index, table.values, strict=True)]
-    return "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
-
-
-def filled(text, tables):
-    """Return `text` with each table between its markers."""
+def filled(text, **tables):
+    """Return `text` with each table, in Markdown, between its markers."""
     for name, table in tables.items():
+        rows = [["", *table.columns], ["---"] * (1 + len(table.columns)), *table.itertuples()]
+        lines = "\n".join(f"| {' | '.join(map(str, row))} |" for row in rows)
         between = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
-        text, count = between.subn(rf"\g<1>{markdown(table)}\n\g<2>", text)
-        if count != 1:
-            raise SystemExit(f"The markers of {name} are {count} times in the text, not once.")
+        text, count = between.subn(rf"\g<1>{lines}\n\g<2>", text)
+        assert count == 1, f"the markers of {name} are there {count} times"
     return text
 
 
 def documents():
-    """Return what this script writes: the text of each file, by its path."""
-    readme = {"results": results_table(), "photos": photos_table(), "speed": speed_table()}
-    card = {"figures": card_table(), "ablation": ablation_table()}
-    texts = {"README.md": readme, "saved_model/README.md": card}
-    texts = {path: filled((ROOT / path).read_text(), tables) for path, tables in texts.items()}
-    return {**texts, "benchmarks/improvements.csv": improvements().to_csv(index=False)}
+    """Return the text of each file that this script writes, by its path."""
+    readme, card = ((ROOT / folder / "README.md").read_text() for folder in ("", "saved_model"))
+    return {
+        "README.md": filled(
+            readme, results=results_table(), photos=photos_table(), speed=speed_table()
+        ),
+        "saved_model/README.md": filled(card, figures=card_table(), ablation=ablation_table()),
+        "benchmarks/improvements.csv": improvements().to_csv(index=False),
+    }
 
 
 if __name__ == "__main__":
-    matplotlib.use("Agg")
     for path, text in documents().items():
         (ROOT / path).write_text(text)
     draw_recipes(ROOT / "docs/recipes.png")

@@ -2,11 +2,10 @@
 
     python -m benchmarks.seeds --recipe baseline --seeds 0 1 2
 
-A seed whose run is finished in `runs/` (the folder that `train.ipynb` uses too) is not trained
-again. The weights with the best validation loss go into `saved_model/`, with the figures of every
-seed. To write a file that plain `keras.models.load_model` opens on Colab as well, train with
-Colab's Keras: `pip install "keras==3.13.*"`. With `KERAS_BACKEND=jax` and
-`--directory benchmarks/jax` the figures there are reproduced.
+A seed whose run is finished in `runs/` is not trained again. The weights with the best validation
+loss go into `saved_model/`, with the figures of every seed. To write a file that plain
+`keras.models.load_model` opens on Colab as well, train with Colab's Keras, 3.13. With
+`KERAS_BACKEND=jax` and `--directory benchmarks/jax` the figures there are reproduced.
 """
 
 import argparse
@@ -36,17 +35,9 @@ def main(recipe, seeds, directory):
 
 def table(records):
     """Return each seed's figures, their mean and standard deviation, as lines of text."""
-    rows = {
-        record["seed"]: {
-            "best epoch": record["best_epoch"],
-            "validation loss": record["validation"]["loss"],
-            "test accuracy": record["test"]["accuracy"],
-            "thresholded precision": record["test"]["thresholded_precision"],
-        }
-        for record in records
-    }
-    figures = pd.DataFrame(rows).T
-    return pd.concat([figures, figures.agg(["mean", "std"])]).round(4).to_string()
+    rows = pd.json_normalize(records).set_index("seed")
+    rows = rows[["best_epoch", "validation.loss", "test.accuracy", "test.thresholded_precision"]]
+    return pd.concat([rows, rows.agg(["mean", "std"])]).round(4).to_string()
 
 
 if __name__ == "__main__":

@@ -2,19 +2,16 @@
 
     python -m benchmarks.speed
 
-Three ways train the baseline on the 50,000 training images, an epoch each in every round: ours,
-`training.train` with all that it does for an epoch, validation and state included; plain Keras, a
-`fit` with the same validation, as most notebooks have it; and the floor for both, the compiled step
-on one batch again and again, and the same validation. Then an image is classified with the
-network's own two methods and with LiteRT, and a thousand in one call. Prints medians, and writes
-`benchmarks/speed.json`.
+An epoch of the baseline on all training images: with `training.train`, validation and state
+included; with a plain `fit` and the same validation, as most notebooks have it; and the floor for
+both, the compiled step on one batch again and again, and the same validation. Then images are
+classified with the network's own two methods and with LiteRT. Each way has its turn in every round.
+Prints medians, and writes `benchmarks/speed.json`.
 """
 
-import argparse
 import json
 import os
 import platform
-import re
 import statistics
 import tempfile
 import time
@@ -24,7 +21,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import keras
-import numpy as np
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
@@ -35,7 +31,6 @@ BATCH = BASELINE.batch_size
 
 
 def compiled(*first_layers):
-    """Return the compiled baseline, with `first_layers` before its own."""
     model = keras.Sequential([keras.Input((28, 28, 1)), *first_layers, *build(BASELINE).layers])
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
@@ -79,7 +74,6 @@ def floor(splits):
 
 
 def classifiers(model):
-    """Return each way to classify images by its name."""
     with tempfile.TemporaryDirectory() as folder:
         model.export(f"{folder}/model.tflite", format="litert", verbose=False)
         content = Path(f"{folder}/model.tflite").read_bytes()
@@ -92,7 +86,7 @@ def classifiers(model):
 
 
 def interleaved(ways, rounds):
-    """Return each way's times, one for each round: in a round each way has its turn."""
+    """Return each way's times, one for each round."""
     times = {name: [] for name in ways}
     for _ in range(rounds):
         for name, way in ways.items():
@@ -112,16 +106,7 @@ def time_calls(model, images, rounds, calls):
     return interleaved(turns, rounds)
 
 
-def machine():
-    """Return what the figures depend on: processor, cores, and the packages' versions."""
-    cpuinfo = Path("/proc/cpuinfo")
-    named = re.search(r"model name\s*: (.+)", cpuinfo.read_text()) if cpuinfo.exists() else None
-    versions = {name: version(name) for name in ("keras", "tensorflow", "ai-edge-litert")}
-    processor = named[1] if named else platform.machine()
-    return {"processor": processor, "cores": os.cpu_count(), "versions": versions}
-
-
-def main(rounds):
+def main(rounds=3):
     splits = data.load()
     ways = {"here": ours, "plain Keras": plain_keras, "the steps and the validation alone": floor}
     epochs = {name: partial(way, splits) for name, way in ways.items()}
@@ -129,17 +114,13 @@ def main(rounds):
     report = {
         "an epoch of `baseline`, s": interleaved(epochs, rounds),
         "one image, ms": time_calls(model, images[:1], rounds=11, calls=20),
-        "1,000 images, ms": time_calls(model, images[:1000], rounds=11, calls=1),
     }
     for title, rows in report.items():
         print(title, *(f"{row['median']:10.2f}  {name}" for name, row in rows.items()), sep="\n")
-    here, _, alone = (row["all"] for row in report["an epoch of `baseline`, s"].values())
-    ratios = np.divide(here, alone).round(3).tolist()
-    print("here / alone, each round:", ratios)
-    Path("benchmarks/speed.json").write_text(json.dumps({**report, "machine": machine()}, indent=1))
+    report["machine"] = {name: version(name) for name in ("keras", "tensorflow", "ai-edge-litert")}
+    report["machine"] |= {"platform": platform.platform(), "cores": os.cpu_count()}
+    Path("benchmarks/speed.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rounds", type=int, default=3)
-    main(parser.parse_args().rounds)
+    main()
