@@ -72,22 +72,21 @@ def accuracy_by_kind(called, kinds):
 def main(folder):
     files = [path for kind in KINDS for path in sorted(Path(folder, kind).glob("*"))]
     kinds = [path.parent.name for path in files]
-    images = [pictures.read(path) for path in tqdm(files, desc="reading")]
+    images = [pictures.read(path) for path in files]
     pixels = {way: [prepare(each) for each in tqdm(images, way)] for way, prepare in WAYS.items()}
     test = data.Split(*(array[:1000] for array in data.load().test))
     large = [Image.fromarray(255 - each.squeeze()).resize((280, 280), 0) for each in test.images]
-    prepared = [WAYS["here"](each.convert("RGB")) for each in tqdm(large, desc="test images")]
+    prepared = [WAYS["here"](each.convert("RGB")) for each in tqdm(large, "test images")]
     right = np.array(data.CLASS_NAMES)[test.labels]
     report = {"photos": Counter(kinds), "accuracy": {}, "test images": {}}
     for name in RECIPES:
         network = store.load(name).model
         ways = {way: accuracy_by_kind(names(network, each), kinds) for way, each in pixels.items()}
-        as_they_are, through = (
-            float((names(network, each) == right).mean())
-            for each in (test.images[..., 0], prepared)
-        )
         report["accuracy"][name] = ways
-        report["test images"][name] = {"as they are": as_they_are, "through `prepare`": through}
+        test_images = {"as they are": test.images[..., 0], "through `prepare`": prepared}
+        report["test images"][name] = {
+            how: float((names(network, each) == right).mean()) for how, each in test_images.items()
+        }
         print(name, pd.DataFrame(ways).map("{:.1%}".format).to_string(), sep="\n", end="\n\n")
     print(pd.DataFrame(report["test images"]).map("{:.1%}".format))
     Path("benchmarks/photos.json").write_text(json.dumps(report, indent=1) + "\n")

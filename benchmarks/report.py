@@ -84,12 +84,9 @@ def card_table():
 
 def photos_table():
     measured = read("benchmarks/photos.json")
-    means = {
-        name: {way: kinds["mean of the garments"] for way, kinds in ways.items()}
-        for name, ways in measured["accuracy"].items()
-    }
+    means = pd.DataFrame(measured["accuracy"]).map(lambda kinds: kinds["mean of the garments"])
     test = pd.DataFrame(measured["test images"]).rename("for comparison: test images {}".format)
-    return pd.concat([pd.DataFrame(means), test]).map(percent, digits=1)
+    return pd.concat([means, test]).map(percent, digits=1)
 
 
 def speed_table():
@@ -102,10 +99,8 @@ def speed_table():
 
 
 def ablation_table():
-    runs = read("benchmarks/ablation.json").items()
-    accuracy = pd.DataFrame(
-        {title: {row["change"]: row["accuracy"] for row in run["rows"]} for title, run in runs}
-    )
+    rows = {title: run["rows"] for title, run in read("benchmarks/ablation.json").items()}
+    accuracy = pd.DataFrame({t: {row["change"]: row["accuracy"] for row in rows[t]} for t in rows})
     changes = (100 * (accuracy - accuracy.iloc[0])).map("{:+.2f}".format).replace("+nan", "")
     changes.iloc[0] = accuracy.iloc[0].map(percent)
     return changes
@@ -113,11 +108,9 @@ def ablation_table():
 
 def improvements():
     """Return each item of the original's list with what it brought."""
-    ablation, rates = read("benchmarks/ablation.json"), read("benchmarks/learning_rate.json")
-    short, full = (
-        {row["change"]: row["accuracy"] for row in ablation[f"compact, {epochs} epochs"]["rows"]}
-        for epochs in (10, 30)
-    )
+    ablation = read("benchmarks/ablation.json").values()
+    rates = read("benchmarks/learning_rate.json")
+    short, full = ({row["change"]: row["accuracy"] for row in run["rows"]} for run in ablation)
     rate = {row["learning_rate"]: row["validation_accuracy"] for row in rates}
     best = max(rate, key=rate.get)
     test = {name: figures(read(f"saved_model/{name}.json"), "accuracy").mean() for name in RECIPES}
@@ -172,10 +165,9 @@ def filled(text, **tables):
 def documents():
     """Return the text of each file that this script writes, by its path."""
     readme, card = ((ROOT / folder / "README.md").read_text() for folder in ("", "saved_model"))
+    tables = {"results": results_table(), "photos": photos_table(), "speed": speed_table()}
     return {
-        "README.md": filled(
-            readme, results=results_table(), photos=photos_table(), speed=speed_table()
-        ),
+        "README.md": filled(readme, **tables),
         "saved_model/README.md": filled(card, figures=card_table(), ablation=ablation_table()),
         "benchmarks/improvements.csv": improvements().to_csv(index=False),
     }

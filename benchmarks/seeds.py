@@ -9,7 +9,6 @@ loss go into `saved_model/`, with the figures of every seed. To write a file tha
 """
 
 import argparse
-from dataclasses import replace
 
 import pandas as pd
 
@@ -44,10 +43,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", default="baseline", choices=RECIPES)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int)
     parser.add_argument("--directory", default="saved_model")
     chosen = parser.parse_args()
-    if chosen.epochs and chosen.directory == "saved_model":
-        parser.error("what ships is trained in full: with --epochs, give another --directory")
-    recipe = RECIPES[chosen.recipe]
-    main(replace(recipe, epochs=chosen.epochs or recipe.epochs), chosen.seeds, chosen.directory)
+    main(RECIPES[chosen.recipe], chosen.seeds, chosen.directory)

@@ -6,9 +6,7 @@ Leaves screenshots of the whole pages in `runs/screenshots`, to be looked at.
 """
 
 import json
-import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -24,17 +22,18 @@ from tests.execute import ROOT, copy_project, outputs, pictures
 
 WIDTHS = (1280, 800)
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
+ADDRESS = "http://127.0.0.1:8765"
 PARAMETERS = {"train.ipynb": 'RECIPE = "compact"\nEPOCHS = 2', "inference.ipynb": ""}
 SETTINGS = {
-    "apputils-extension/notification": {"fetchNews": "false"},
-    "notebook-extension/tracker": {"windowingMode": "none"},
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+    "@jupyterlab/notebook-extension:tracker": {"windowingMode": "none"},
 }
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A copy of what a user has, with short trainings, and without any output."""
-    folder = tmp_path_factory.mktemp("project")
+def server(tmp_path_factory):
+    """JupyterLab, serving what a user has, with short trainings, and without any output."""
+    folder, settings = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("settings")
     copy_project(folder)
     for name, parameters in PARAMETERS.items():
         notebook = nbformat.read(ROOT / name, as_version=4)
@@ -44,32 +43,15 @@ def folder(tmp_path_factory):
             if "parameters" in cell.metadata.get("tags", []):
                 cell.source += f"\n{parameters}"
         nbformat.write(notebook, folder / name)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def address(folder, tmp_path_factory):
-    """JupyterLab, serving `folder`."""
-    settings = tmp_path_factory.mktemp("settings")
-    for name, values in SETTINGS.items():
-        path = settings / f"@jupyterlab/{name}.jupyterlab-settings"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(values))
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    (settings / "overrides.json").write_text(json.dumps(SETTINGS))
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
-    command += [f"--port={port}", "--IdentityProvider.token=", f"--ServerApp.root_dir={folder}"]
-    server = subprocess.Popen(
-        command,
-        env={**os.environ, "JUPYTERLAB_SETTINGS_DIR": str(settings)},
-        stderr=subprocess.DEVNULL,
-    )
-    address = f"http://127.0.0.1:{port}"
-    _wait_until(lambda: _answers(f"{address}/api/status"), seconds=60)
-    yield address
-    server.terminate()
-    server.wait()
+    command += [f"--port={ADDRESS[-4:]}", "--IdentityProvider.token="]
+    command += [f"--ServerApp.root_dir={folder}", f"--LabApp.app_settings_dir={settings}"]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+    _wait_until(_answers, seconds=60)
+    yield
+    process.terminate()
+    process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -78,48 +60,45 @@ def browser():
     if not found:
         pytest.exit("Chromium is not installed: `apt-get install chromium`, or Chrome.", 1)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
+        yield playwright.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
-def test_run_all_cells(name, folder, address, browser):
+def test_run_all_cells(name, server, browser):
     page = browser.new_page(viewport={"width": WIDTHS[0], "height": 1000})
-    page.goto(f"{address}/doc/tree/{name}?reset")
+    page.goto(f"{ADDRESS}/doc/tree/{name}?reset")
     page.get_by_text("| Idle").wait_for(timeout=60_000)
     page.keyboard.press("Control+b")  # closes the list of files
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-    _wait_until(lambda: _ended(page, address, name), seconds=900)
+    _wait_until(lambda: _ended(page, name), seconds=900)
 
-    notebook = _saved(address, name)
-    committed = nbformat.read(ROOT / name, as_version=4)
-    assert not [output for output in outputs(notebook) if output.output_type == "error"]
-    figures = len(pictures(outputs(committed)))
-    assert len(pictures(outputs(notebook))) == figures
+    shown = outputs(_saved(name))
+    assert not [output for output in shown if output.output_type == "error"]
+    figures = len(pictures(outputs(nbformat.read(ROOT / name, as_version=4))))
+    assert len(pictures(shown)) == figures
     for width in WIDTHS:
         _screenshot(page, width, ROOT / f"runs/screenshots/{Path(name).stem}-{width}.png")
-        shown = page.locator(".jp-OutputArea-output img").evaluate_all(
+        fitting = (
             "images => images.filter(i => i.naturalWidth && i.width <= i.parentElement.clientWidth)"
-            ".length"
         )
-        assert shown == figures
+        images = page.locator(".jp-OutputArea-output img")
+        assert images.evaluate_all(f"{fitting}.length") == figures
 
 
-def _ended(page, address, name):
+def _ended(page, name):
     """Save the notebook and return whether its last cell was executed, or one ended in an error."""
     page.keyboard.press("Control+s")
     time.sleep(1)
-    notebook = _saved(address, name)
+    notebook = _saved(name)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     failed = any(output.output_type == "error" for output in outputs(notebook))
     return failed or bool(code[-1].execution_count)
 
 
-def _saved(address, name):
+def _saved(name):
     """Return a notebook as the server has it, which reads no file that is half written."""
-    with urlopen(f"{address}/api/contents/{name}") as answer:
+    with urlopen(f"{ADDRESS}/api/contents/{name}") as answer:
         return nbformat.from_dict(json.load(answer)["content"])
 
 
@@ -142,8 +121,8 @@ def _wait_until(condition, seconds):
         time.sleep(1)
 
 
-def _answers(url):
+def _answers():
     try:
-        return urlopen(url).status == 200
+        return urlopen(f"{ADDRESS}/api/status").status == 200
     except URLError:
         return False
