@@ -36,7 +36,7 @@ RECIPES = {
 }
 CALLS = ("open", "os.mkdir", "os.rename", "os.truncate", "os.remove")  # as Python's audit has them
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["benchmarks.kill"])  # so that each starts with all imported
+processes.set_forkserver_preload(["fmnist_utils.training"])  # so that each starts with all imported
 
 
 def few(splits):

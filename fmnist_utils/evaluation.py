@@ -19,7 +19,7 @@ class Report:
     precision: float  # this, recall and F1 are means over the ten classes (macro)
     recall: float
     f1: float
-    thresholded_precision: float  # Keras' `Precision`: of the probabilities above 0.5, those right
+    thresholded_precision: float  # of the probabilities above 0.5, the share that is right
     calibration_error: float  # expected, over 15 bins (arXiv 1706.04599)
     mirrored_accuracy: float  # of the mean of the answers to an image and to its mirror image
     per_class: dict

@@ -36,7 +36,7 @@ class Run(NamedTuple):
 
 
 def run_directory(recipe, seed) -> Path:
-    """Return `runs/NAME-EPOCHS-seedSEED-HASH`, the hash being the recipe's.
+    """Return where a run is kept: `runs/NAME-EPOCHS-seedSEED-HASH`; the hash is the recipe's.
 
     On Colab and Kaggle it is in `fmnist_runs`, in a folder that is not lost with the machine.
     """
@@ -59,7 +59,7 @@ def train(recipe, splits, run_dir, seed=0) -> Run:
     check(splits.validation)
     if not is_number(seed, Integral, most=2**32 - 1):
         raise UserError(f"The seed is {seed!r}; give a whole number from 0 to 2**32 - 1.")
-    checkpoint = Checkpoint(Path(run_dir).expanduser(), _identity(recipe, splits, seed))
+    checkpoint = Checkpoint(Path(run_dir).expanduser(), _settings(recipe, splits, seed))
     try:
         checkpoint.read()
         if checkpoint.epoch < recipe.epochs:
@@ -115,9 +115,9 @@ class Checkpoint(keras.callbacks.Callback):
     All randomness derives from (seed, epoch), dropout's too, whose seed is set as an epoch begins.
     """
 
-    def __init__(self, run_dir, identity):
+    def __init__(self, run_dir, settings):
         super().__init__()
-        self.run_dir, self.identity, self.epoch = run_dir, identity, 0
+        self.run_dir, self.settings, self.epoch = run_dir, settings, 0
         self.history = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
         self.best, self.last = [], []  # arrays of the best network; of the last, and its optimizer
 
@@ -135,12 +135,13 @@ class Checkpoint(keras.callbacks.Callback):
             except Exception as error:  # zipfile and numpy raise many kinds
                 print(f"{path} is not whole ({error}); looking for the state before it.")
                 continue
-            other = {key: there[key] for key in there if there[key] != self.identity.get(key)}
+            here = self.settings
+            other = {k: there.get(k) for k in here | there if there.get(k) != here.get(k)}
             if other:
                 raise UserError(f"{self.run_dir} holds another run {other}; use another RUN_DIR.")
             self.history, self.best, self.last = history, arrays[:count], arrays[count:]
             self.epoch = len(history["loss"])
-            print(f"{self.run_dir} holds {self.epoch} epochs of {self.identity['epochs']} already.")
+            print(f"{self.run_dir} holds {self.epoch} epochs of {self.settings['epochs']} already.")
             return
         if states:
             wrong = f"No state in {self.run_dir} is whole, so this run cannot go on"
@@ -152,7 +153,7 @@ class Checkpoint(keras.callbacks.Callback):
         if states[-1:] != self.newest:
             wrong = f"{self.run_dir} was changed by another training, or a state was removed"
             raise UserError(f"{wrong}; choose another RUN_DIR, or run this again to go on from it.")
-        state = {"identity": self.identity, "history": self.history, "best_arrays": len(self.best)}
+        state = {"settings": self.settings, "history": self.history, "best_arrays": len(self.best)}
         content = io.BytesIO()
         np.savez(content, json.dumps(state), *self.best, *self.last)
         path = self.run_dir / f"epoch-{self.epoch:03d}.npz"
@@ -169,7 +170,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.begun = time.monotonic()
         for index, layer in enumerate(self.model.layers):
             if hasattr(layer, "seed_generator"):
-                source = np.random.SeedSequence((self.identity["seed"], epoch, index))
+                source = np.random.SeedSequence((self.settings["seed"], epoch, index))
                 layer.seed_generator.state.assign(source.generate_state(2) >> 1)
 
     def on_train_batch_end(self, batch, logs=None):
@@ -189,13 +190,13 @@ class Checkpoint(keras.callbacks.Callback):
             self.best = self.last[: len(self.model.weights)]
         self._write()
         line = "epoch {:2d}/{} {:4.0f} s  loss {:.4f}, accuracy {:.2%}  validation {:.4f}, {:.2%}{}"
-        passed = self.epoch, self.identity["epochs"], time.monotonic() - self.begun
+        passed = self.epoch, self.settings["epochs"], time.monotonic() - self.begun
         values = (curve[-1] for curve in self.history.values())
         tqdm.write(line.format(*passed, *values, "  best" if best else ""))
 
     def _check_finite(self, loss):
         if not math.isfinite(loss):
-            advice = f"choose a learning_rate below {self.identity['learning_rate']:g}"
+            advice = f"choose a learning_rate below {self.settings['learning_rate']:g}"
             raise UserError(f"The loss is not finite in epoch {self.epoch + 1}; {advice}.")
 
 
@@ -204,14 +205,14 @@ def _assign(variables, arrays):
         variable.assign(array.view(variable.dtype))  # numpy's files know no bfloat16
 
 
-def _identity(recipe, splits, seed):
+def _settings(recipe, splits, seed):
     """Return what makes two runs the same run, as JSON holds it."""
     data = hashlib.sha256()
     for array in (*splits.train, *splits.validation):
         data.update(np.ascontiguousarray(array))
     numbers = {"backend": keras.backend.backend(), "dtype": keras.config.dtype_policy().name}
-    identity = {**asdict(recipe), **numbers, "seed": int(seed), "data": data.hexdigest()}
-    return json.loads(json.dumps(identity))
+    settings = {**asdict(recipe), **numbers, "seed": int(seed), "data": data.hexdigest()}
+    return json.loads(json.dumps(settings))
 
 
 def _bar(done, total):
