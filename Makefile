@@ -7,7 +7,9 @@ PARAMETERS := RECIPE EPOCHS SEED RUN_DIR MODEL PHOTOS
 # A run that fails leaves the notebook that was executed before as it is.
 papermill = mkdir -p runs && .venv/bin/papermill --log-output --no-progress-bar --log-level INFO \
 	$(foreach name,$(PARAMETERS),$(if $($(name)),-p $(name) '$($(name))')) $(1) runs/.$(1) && \
-	mv runs/.$(1) runs/$(1) && .venv/bin/jupyter nbconvert --log-level WARN --to html runs/$(1)
+	mv runs/.$(1) runs/$(1) && .venv/bin/jupyter nbconvert --log-level WARN --to html runs/$(1) && \
+	sed -i 's|</head>|<style>.jp-OutputArea-output pre {font-family: monospace}</style></head>|' \
+	$(patsubst %.ipynb,runs/%.html,$(1))
 
 .PHONY: train infer notebook data test test-colab test-browser bench report seeds
 

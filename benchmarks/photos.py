@@ -22,14 +22,9 @@ from tqdm import tqdm
 from fmnist_utils import data, photos, pictures, store
 from fmnist_utils.model import RECIPES
 
-KINDS = {
-    "t-shirt": ("T-shirt/top",),
-    "pants": ("Trouser",),
-    "longsleeve": ("Pullover",),
-    "dress": ("Dress",),
-    "outwear": ("Coat",),
-    "shirt": ("Shirt",),
-    "shoes": ("Sandal", "Sneaker", "Ankle boot"),
+KINDS = {  # the folders, and the class that is right; of shoes several are
+    **{"t-shirt": "T-shirt/top", "pants": "Trouser", "longsleeve": "Pullover", "dress": "Dress"},
+    **{"outwear": "Coat", "shirt": "Shirt", "shoes": ("Sandal", "Sneaker", "Ankle boot")},
 }
 
 
@@ -57,13 +52,11 @@ WAYS = {
 
 
 def names(network, pixels):
-    """Return the predicted class name of each image."""
     predicted = network.predict(np.stack(pixels)[..., None], verbose=0).argmax(axis=1)
     return np.array(data.CLASS_NAMES)[predicted]
 
 
 def accuracy_by_kind(called, kinds):
-    """Return the share that is right of each kind, and the mean of the garments."""
     right = pd.Series([name in KINDS[kind] for name, kind in zip(called, kinds, strict=True)])
     shares = right.groupby(kinds).mean()
     return {**shares, "mean of the garments": shares.drop("shoes").mean()}

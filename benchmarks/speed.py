@@ -5,13 +5,12 @@
 An epoch of the baseline on all training images: with `training.train`, validation and state
 included; with a plain `fit` and the same validation, as most notebooks have it; and the floor for
 both, the compiled step on one batch again and again, and the same validation. Then images are
-classified with the network's own two methods and with LiteRT. Each way has its turn in every round.
-Prints medians, and writes `benchmarks/speed.json`.
+classified with the network's own two methods and with LiteRT. Prints medians, and writes
+`benchmarks/speed.json`.
 """
 
 import json
 import os
-import platform
 import statistics
 import tempfile
 import time
@@ -19,6 +18,7 @@ from dataclasses import replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from timeit import repeat, timeit
 
 import keras
 import tensorflow as tf
@@ -34,12 +34,6 @@ def compiled(*first_layers):
     model = keras.Sequential([keras.Input((28, 28, 1)), *first_layers, *build(BASELINE).layers])
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
-
-
-def seconds(function):
-    begun = time.perf_counter()
-    function()
-    return time.perf_counter() - begun
 
 
 def ours(splits):
@@ -70,7 +64,7 @@ def floor(splits):
     for warm_up in (step, validate):
         warm_up()
     steps = -(-len(splits.train.images) // BATCH)
-    return seconds(lambda: [step() for _ in range(steps)]) + seconds(validate)
+    return timeit(step, number=steps) + timeit(validate, number=1)
 
 
 def classifiers(model):
@@ -85,40 +79,26 @@ def classifiers(model):
     }
 
 
-def interleaved(ways, rounds):
-    """Return each way's times, one for each round."""
-    times = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            times[name].append(way())
-    return {name: {"median": statistics.median(each), "all": each} for name, each in times.items()}
-
-
-def time_calls(model, images, rounds, calls):
-    """Return the milliseconds of a call of each way, after one that is not counted."""
-    ways = classifiers(model)
-    for way in ways.values():
-        way(images)
-    turns = {
-        name: lambda way=way: 1000 / calls * seconds(lambda: [way(images) for _ in range(calls)])
-        for name, way in ways.items()
-    }
-    return interleaved(turns, rounds)
+def summary(times):
+    return {"median": statistics.median(times), "all": times}
 
 
 def main(rounds=3):
-    splits = data.load()
+    splits, model = data.load(), store.load("baseline").model
     ways = {"here": ours, "plain Keras": plain_keras, "the steps and the validation alone": floor}
-    epochs = {name: partial(way, splits) for name, way in ways.items()}
-    model, images = store.load("baseline").model, splits.test.images
-    report = {
-        "an epoch of `baseline`, s": interleaved(epochs, rounds),
-        "one image, ms": time_calls(model, images[:1], rounds=11, calls=20),
-    }
+    epochs = {name: [] for name in ways}
+    for _ in range(rounds):  # each way has its turn in each round
+        for name, way in ways.items():
+            epochs[name].append(way(splits))
+    calls = {}
+    for name, way in classifiers(model).items():
+        _, *times = repeat(partial(way, splits.test.images[:1]), number=20, repeat=12)
+        calls[name] = [1000 * each / 20 for each in times]
+    report = {"an epoch of `baseline`, s": epochs, "one image, ms": calls}
+    report = {what: {name: summary(way[name]) for name in way} for what, way in report.items()}
     for title, rows in report.items():
         print(title, *(f"{row['median']:10.2f}  {name}" for name, row in rows.items()), sep="\n")
     report["machine"] = {name: version(name) for name in ("keras", "tensorflow", "ai-edge-litert")}
-    report["machine"] |= {"platform": platform.platform(), "cores": os.cpu_count()}
     Path("benchmarks/speed.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
