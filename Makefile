@@ -6,10 +6,11 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 PARAMETERS := RECIPE EPOCHS SEED RUN_DIR MODEL PHOTOS
 # A run that fails leaves the notebook that was executed before as it is.
 papermill = mkdir -p runs && .venv/bin/papermill --log-output --no-progress-bar --log-level INFO \
-	$(foreach name,$(PARAMETERS),$(if $($(name)),-p $(name) '$($(name))')) $(1) runs/.$(1) && \
-	mv runs/.$(1) runs/$(1) && .venv/bin/jupyter nbconvert --log-level WARN --to html runs/$(1) && \
-	sed -i 's|</head>|<style>.jp-OutputArea-output pre {font-family: monospace}</style></head>|' \
-	$(patsubst %.ipynb,runs/%.html,$(1))
+	$(foreach name,$(PARAMETERS),$(if $($(name)),-p $(name) '$($(name))')) $(1).ipynb runs/.$(1).ipynb && \
+	mv runs/.$(1).ipynb runs/$(1).ipynb && \
+	.venv/bin/jupyter nbconvert --log-level WARN --to html runs/$(1).ipynb && \
+	sed -i.bak 's|</head>|<style>.jp-OutputArea-output pre {font-family: monospace}</style></head>|' \
+	runs/$(1).html && rm runs/$(1).html.bak
 
 .PHONY: train infer notebook data test test-colab test-browser bench report seeds
 
@@ -45,12 +46,12 @@ test-browser: data .venv/playwright
 	touch $@
 
 train: data
-	@$(call papermill,train.ipynb)
+	@$(call papermill,train)
 	@echo "The executed notebook is runs/train.ipynb; its figures, for a browser, are in runs/train.html."
 	@sed -n 's/^ *"\(The network and its results are .*\)\\n".*/\1/p' runs/train.ipynb
 
 infer: data
-	@$(call papermill,inference.ipynb)
+	@$(call papermill,inference)
 	@echo "The executed notebook is runs/inference.ipynb; its figures, for a browser, are in runs/inference.html."
 
 notebook: data

@@ -7,10 +7,10 @@ import numpy as np
 
 
 class Batches(keras.utils.PyDataset):
-    """All batches of a training: images `uint8 (B, 28, 28, 1)`, one-hot labels `float32 (B, 10)`.
+    """All batches of a training: images `uint8 (B, 28, 28, 1)`, labels `float32 (B, 10)`.
 
     Batch 0 is the first of `first_epoch`. Order and augmentation derive from `(seed, epoch)` alone.
-    They never end, as TensorFlow may take a minute to let go of a dataset that does: give `fit` the
+    The batches never end (TensorFlow can take a minute to close a finite dataset): give `fit` the
     `steps_per_epoch`, and `shuffle=False`.
     """
 
@@ -18,7 +18,7 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, split, batch_size, augmentations=(), seed=0, first_epoch=0, smoothing=0.0):
         super().__init__()
-        # Smoothed here and not in the loss, the validation loss is the plain cross-entropy.
+        # Smoothing the labels here, not in the loss, leaves the validation loss as it is.
         self.labels = np.eye(10, dtype=np.float32)[split.labels] * (1 - smoothing) + smoothing / 10
         self.images = split.images
         self.batch_size, self.augmentations = batch_size, augmentations
@@ -57,7 +57,7 @@ def shift(images, generator):
 
 
 def erase(images, generator):
-    """Blacken a box of 3 to 10 pixels a side in every other image (arXiv 1708.04896)."""
+    """Blacken a box of 3 to 10 pixels a side with probability 1/2 (arXiv 1708.04896)."""
     sides = generator.integers(3, 11, (2, len(images)))
     starts = generator.integers(0, 29 - sides)
     inside = (np.arange(28) >= starts[..., None]) & (np.arange(28) < (starts + sides)[..., None])
@@ -93,5 +93,5 @@ def _pixels(values):
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-_all = flip, shift, erase, gaussian_noise, salt_and_pepper, tone
-AUGMENTATIONS = {function.__name__: function for function in _all}
+_functions = flip, shift, erase, gaussian_noise, salt_and_pepper, tone
+AUGMENTATIONS = {function.__name__: function for function in _functions}

@@ -49,20 +49,19 @@ def load(directory=None) -> Splits:
     """Return Fashion-MNIST as train (50,000), validation (10,000) and test (10,000) splits.
 
     The files come from `directory`, or else from the folder that the environment variable
-    FMNIST_DIR names, or else from the first of these that has them whole: Keras' cache, Debian's
+    FMNIST_DIR names, or else each from the first of these that has it whole: Keras' cache, Debian's
     package dataset-fashion-mnist, a download. Raises UserError where there is no official file.
     """
-    training, test = (
+    official, test = (
         Split(
             _payload(f"{part}-images-idx3-ubyte", directory)[16:].reshape(-1, 28, 28, 1),
             _payload(f"{part}-labels-idx1-ubyte", directory)[8:].astype(np.int64),
         )
         for part in ("train", "t10k")
     )
-    chosen = np.zeros(len(training.labels), bool)
-    chosen[validation_indices(training.labels)] = True
-    train, validation = (Split(*(array[each] for array in training)) for each in (~chosen, chosen))
-    return Splits(train, validation, test)
+    chosen = np.isin(np.arange(len(official.labels)), validation_indices(official.labels))
+    train = Split(official.images[~chosen], official.labels[~chosen])
+    return Splits(train, Split(official.images[chosen], official.labels[chosen]), test)
 
 
 def validation_indices(labels):

@@ -1,4 +1,4 @@
-"""What a user can put right, or did on purpose: told in one sentence."""
+"""Errors that a user can put right, or interrupts: each is told in one sentence."""
 
 
 class OneSentence:

@@ -21,7 +21,7 @@ class Report:
     f1: float
     thresholded_precision: float  # of the probabilities above 0.5, the share that is right
     calibration_error: float  # expected, over 15 bins (arXiv 1706.04599)
-    mirrored_accuracy: float  # of the mean of the answers to an image and to its mirror image
+    mirrored_accuracy: float  # of the mean of the answers to an image and its mirror image
     per_class: dict
     confusion: list  # [t][p]: how many images of class t are classified as p
     probabilities: np.ndarray  # float32 (N, 10)
@@ -37,7 +37,7 @@ def evaluate(model, split) -> Report:
     ways = split.images, split.images[:, :, ::-1]
     probabilities, mirrored = (model.predict(way, batch_size=1000, verbose=0) for way in ways)
     if not np.isfinite(probabilities).all():
-        raise UserError("The network answers NaN; train it again, with a lower learning_rate.")
+        raise UserError("The network returns NaN; train it again, with a lower learning_rate.")
     labels, predicted = split.labels, probabilities.argmax(axis=1)
     classes = {"labels": range(10), "target_names": CLASS_NAMES, "zero_division": 0}
     per_class = metrics.classification_report(labels, predicted, output_dict=True, **classes)

@@ -16,12 +16,12 @@ from fmnist_utils.errors import UserError
 
 @dataclass(frozen=True)
 class Recipe:
-    """What may differ between two trainings; UserError names a field that cannot be used."""
+    """What may differ between two trainings; a field that cannot be used raises a UserError."""
 
     name: str
     filters: tuple = (32, 64)  # of the two convolutions
     pooling: tuple = (2, 2)  # sides of the two max-pools
-    pool_first: bool = False  # pool before normalising: a quarter of the numbers to normalise
+    pool_first: bool = False  # pool before normalising: fewer numbers to normalise
     units: int = 512  # of the first fully connected layer
     dropout: float = 0.5
     batch_size: int = 32
@@ -53,23 +53,23 @@ def _plain(value):
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _all(fits, value):
+def _are(fits, value):
     return isinstance(value, tuple) and all(map(fits, value))
 
 
 _WHOLE = partial(is_number, kind=Integral, least=1)
 _NAME, _KNOWN = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII), [*AUGMENTATIONS]
-_CHECKS = (  # fields, what to give, whether a value is that
+_CHECKS = (  # every field, what to give, and whether a value is that
     ("name", "letters, digits, '.', '_', '-'", lambda v: isinstance(v, str) and _NAME.fullmatch(v)),
-    ("filters pooling", "two whole numbers from 1", lambda v: _all(_WHOLE, v) and len(v) == 2),
+    ("filters pooling", "two whole numbers from 1", lambda v: _are(_WHOLE, v) and len(v) == 2),
     ("units batch_size", "a whole number from 1", _WHOLE),
     ("epochs", "a whole number from 1 to 999", partial(_WHOLE, most=999)),
     ("learning_rate", "a number above 0", partial(is_number, least=1e-12)),
     ("weight_decay", "a number from 0", is_number),
     ("dropout label_smoothing", "a number from 0 to 0.99", partial(is_number, most=0.99)),
     ("pool_first", "True or False", lambda v: isinstance(v, bool)),
-    ("schedule", "'constant' or 'cosine'", ["constant", "cosine"].__contains__),
-    ("augmentations", f"a tuple of some of {_KNOWN}", partial(_all, _KNOWN.__contains__)),
+    ("schedule", "'constant' or 'cosine'", lambda v: v in ("constant", "cosine")),
+    ("augmentations", f"a tuple out of {_KNOWN}", lambda v: _are(lambda each: each in _KNOWN, v)),
 )
 
 BASELINE = Recipe("baseline")
@@ -108,14 +108,15 @@ def recipe_named(name) -> Recipe:
 def build(recipe) -> keras.Model:
     """Return the untrained network: raw pixels `uint8 (B, 28, 28, 1)` in, probabilities out.
 
-    The scaling is part of it, so that nothing can scale differently; `float32 (B, 10)` comes out.
+    The network scales the pixels itself, so no caller can scale them wrongly. `(B, 10)` comes out.
     """
     layout = {"data_format": "channels_last"}  # whatever a user's keras.json says
     network = [keras.Input((28, 28, 1), dtype="uint8", name="pixels"), layers.Rescaling(1 / 255)]
     for filters, side in zip(recipe.filters, recipe.pooling, strict=True):
         network.append(layers.Conv2D(filters, 3, padding="same", activation="relu", **layout))
-        reduce = [layers.BatchNormalization(), layers.MaxPooling2D(side, padding="same", **layout)]
-        network += reversed(reduce) if recipe.pool_first else reduce
+        normalise = layers.BatchNormalization()
+        pool = layers.MaxPooling2D(side, padding="same", **layout)
+        network += [pool, normalise] if recipe.pool_first else [normalise, pool]
     network += [
         layers.Flatten(**layout),
         layers.Dense(recipe.units, activation="relu"),

@@ -1,4 +1,4 @@
-"""A photo of a garment is made into what the network expects, and classified."""
+"""Turn a photo of a garment into what the network expects, and classify it."""
 
 import glob
 import os
@@ -16,9 +16,7 @@ from fmnist_utils.errors import UserError
 from fmnist_utils.pictures import PhotoError, read
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".heic", ".heif", ".svg")
-CUT_SIDE = 160  # pixels: GrabCut on more is slower, and no better
 RIM = 0.025  # share of the shorter side that is surely background
-THUMBNAIL_SIDE = 128  # small, so that a thousand of them fit into memory
 SURE = 0.6  # on real photos, 41 % of the improved network's answers are right below it, 80 % above
 
 
@@ -31,7 +29,7 @@ class Prepared(NamedTuple):
 
 
 class Classified(NamedTuple):
-    """What the network says about one picture; what it doesn't have is empty."""
+    """What the network says about one picture; fields that say nothing are empty."""
 
     source: object
     label: str = ""
@@ -43,7 +41,7 @@ class Classified(NamedTuple):
 
 
 def classify(model, sources) -> list[Classified]:
-    """Say what is in each of `sources`: what `read` takes, a folder, a pattern, or a list of them.
+    """Classify each of `sources`: what `read` takes, a folder, a pattern, or a list of these.
 
     A bad picture is an item with `error` set. Raises UserError where a folder or pattern has none.
     """
@@ -85,11 +83,11 @@ def _listed(sources):
 
 
 def prepare(image) -> Prepared:
-    """Make of an RGB `image` what the network expects: the garment alone, white on black, 28 × 28.
+    """Turn an RGB `image` into the network's input: the garment alone, white on black, 28 × 28.
 
-    The garment is cut out, then come the steps of the dataset's authors (arXiv 1708.07747, section
-    2): trim, longest edge to 28, centre in a square, negate, to grey. Smooth downscaling replaces
-    their subsampling and sharpening, which turns creases into patterns.
+    The garment is cut out and perhaps narrowed, then come the steps of the dataset's authors (arXiv
+    1708.07747, section 2): trim, grey, longest edge to 28, centre in a square, negate. Smooth
+    downscaling replaces their subsampling and sharpening, which turns creases into patterns.
     """
     photo, mask = _on_plain(image)
     plain = mask is not None
@@ -103,13 +101,13 @@ def prepare(image) -> Prepared:
     seen = ImageOps.invert(square)
     stages = {"photo": image.copy(), "cut out": cut, "what the network sees": seen}
     for stage in stages.values():
-        stage.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        stage.thumbnail((128, 128))  # so that a thousand of them fit into memory
     pixels = np.asarray(seen)[..., None]
     return Prepared(pixels, stages, _doubt(mask, plain, pixels))
 
 
 def _on_plain(image):
-    """Return `image` without a plain frame, and a mask of what differs from a plain background."""
+    """Return `image` without a plain frame, and the garment's mask if the background is plain."""
     photo = np.asarray(image)
     rim = np.concatenate([photo[0], photo[-1], photo[:, 0], photo[:, -1]])
     background = np.median(rim, axis=0)
@@ -123,7 +121,7 @@ def _on_plain(image):
 
 
 def _narrowing(mask):
-    """Return how much narrower the garment in `mask`, trimmed, would be in the dataset.
+    """Return the factor by which the garment in the trimmed `mask` is narrowed.
 
     The median T-shirt laid flat at home is 0.99 times as wide as high, in Fashion-MNIST 0.79 times.
     Shoes keep their shape: seen from the side they are not symmetrical, or they are very wide.
@@ -135,9 +133,9 @@ def _narrowing(mask):
 
 
 def _grabbed(image):
-    """Return where the garment is: GrabCut (Rother and others, 2004), told that the rim is not."""
+    """Return the garment's mask from GrabCut (Rother and others, 2004): the rim is background."""
     small = image.copy()
-    small.thumbnail((CUT_SIDE, CUT_SIDE), Image.Resampling.BOX)
+    small.thumbnail((160, 160), Image.Resampling.BOX)  # GrabCut on more is slower, and no better
     rim = max(2, round(RIM * min(small.size)))
     if min(small.size) <= 2 * rim:
         return np.zeros((image.height, image.width), bool)

@@ -13,7 +13,7 @@ from fmnist_utils.errors import UserError
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 110_000_000
-SIDE = 512  # pixels that are enough for a result of 28
+SIDE = 1024  # pixels that are enough for a result of 28
 
 
 class PhotoError(UserError):
@@ -21,10 +21,10 @@ class PhotoError(UserError):
 
 
 def read(source) -> Image.Image:
-    """Return the picture in `source` as an upright RGB image of a size that is enough here.
+    """Return the picture in `source` as an upright RGB image, no larger than 1024 pixels a side.
 
     `source` is a path, bytes, a file object, a numpy array (grey, RGB or RGBA; 8 or 16 bits, or
-    floats) or a PIL image. Transparency is laid on white. Raises PhotoError for what is no picture.
+    floats) or a PIL image. Transparency is laid on white. Raises PhotoError for what can't be used.
     """
     try:
         with warnings.catch_warnings(action="ignore"):  # Pillow's about odd or large pictures
@@ -33,14 +33,14 @@ def read(source) -> Image.Image:
             raise PhotoError(f"is {image.width} × {image.height} pixels; give a larger one")
         if all(low == high for low, high in image.getextrema()):
             raise PhotoError("is of one colour throughout; give a photo of a garment")
-        image.thumbnail((2 * SIDE, 2 * SIDE), Image.Resampling.BOX)
+        image.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
         return image
     except PhotoError as error:
         wrong = error
     except Image.DecompressionBombError:
         wrong = f"has more than {MAX_PIXELS // 10**6} megapixels; give a smaller one"
     except Exception as error:  # damaged files make Pillow raise almost anything
-        wrong = f"is damaged ({error}); copy it once more from where it came"
+        wrong = f"is damaged ({error}); copy it from its source again"
     raise PhotoError(f"{source if isinstance(source, (str, Path)) else 'The picture'} {wrong}.")
 
 
@@ -82,12 +82,12 @@ def _from_content(content):
         if b"<svg" in content[:1000].lower():
             raise PhotoError("is a drawing (SVG); save it as PNG") from None
         raise PhotoError("is not a picture that can be read; save it as JPEG or PNG") from None
-    image.draft(None, (SIDE, SIDE))
+    image.draft(None, (SIDE // 2, SIDE // 2))  # from where JPEG may be decoded at a smaller scale
     return image
 
 
 def _from_array(array):
-    """Return an 8-bit image; what the array holds tells whether it goes to 1, 255 or 65535."""
+    """Return an 8-bit image; the array's values tell whether white is 1, 255 or 65535."""
     array = array.squeeze(axis=2) if array.shape[2:] == (1,) else array
     fits = array.ndim >= 2 and array.shape[2:] in ((), (3,), (4,)) and array.size
     if not fits or array.dtype.kind not in "biuf":

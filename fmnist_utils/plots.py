@@ -1,4 +1,4 @@
-"""Every picture. Each function draws one figure from plain data, shows it and returns None."""
+"""Pictures. Each function draws one figure, shows it and returns None."""
 
 import textwrap
 
@@ -17,7 +17,7 @@ TEXT = {"fontsize": 9, "parse_math": False}  # a "$" in a file's name is no math
 def grid(images, titles=(), columns=10, wrong=()):
     """Show `images` (H, W) or (H, W, 1) in rows of `columns`, under `titles`, one for each.
 
-    The titles of those whose index is in `wrong` are orange. A dict has a row's images by its name.
+    The titles of those whose index is in `wrong` are orange. A dict maps rows' names to images.
     """
     rows = images
     if not isinstance(images, dict):

@@ -1,4 +1,4 @@
-"""Keep a trained network together with what it was measured to do."""
+"""Save and load a trained network together with its results."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ class Saved(NamedTuple):
 def save(directory, name, recipe, model, results):
     """Write `name.keras`, without an optimizer, and `name.json` into `directory`.
 
-    The JSON has `results`, a dict of what was measured, beside recipe, versions and SHA-256.
+    The JSON has the items of the dict `results` beside recipe, versions and SHA-256.
     """
     partial = Path(directory) / f"{name}.partial.keras"
     partial.parent.mkdir(parents=True, exist_ok=True)
@@ -44,8 +44,8 @@ def save(directory, name, recipe, model, results):
 def load(name="improved", directory="saved_model") -> Saved:
     """Return the network `name` with its results.
 
-    Raises UserError where a file is missing or damaged: the SHA-256 is checked before anything
-    opens the file, and the network, built from its recipe, takes nothing but arrays from it.
+    Raises UserError where a file is missing or damaged: the SHA-256 is checked before Keras opens
+    the file, and the network, built from its recipe, takes nothing but arrays from it.
     """
     weights, description = (Path(directory) / f"{name}{end}" for end in (".keras", ".json"))
     for path in (weights, description):
@@ -55,10 +55,10 @@ def load(name="improved", directory="saved_model") -> Saved:
         results = json.loads(description.read_text())
         model, expected = build(Recipe(**results["recipe"])), results["sha256"]
         if file_hash(weights) != expected:
-            raise ValueError("its SHA-256 is another")
+            raise ValueError("its SHA-256 differs")
         model.load_weights(weights)
     except (ValueError, TypeError, KeyError) as error:
-        wrong = f"{weights} is not what {description.name} describes ({error!r})"
+        wrong = f"{weights} is not what {description.name} describes ({error})"
         raise UserError(f"{wrong}; restore both files or train again.") from None
     return Saved(model, results)
 

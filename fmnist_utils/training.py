@@ -1,4 +1,4 @@
-"""Train a network; stopped at any moment and called again, it ends in the same weights."""
+"""Train a network; a training that was stopped goes on, and ends in the same weights."""
 
 import hashlib
 import io
@@ -51,9 +51,9 @@ def run_directory(recipe, seed) -> Path:
 def train(recipe, splits, run_dir, seed=0) -> Run:
     """Train `recipe` on `splits.train` and return the network with the best validation loss.
 
-    `history` holds loss, accuracy, val_loss and val_accuracy; losses are cross-entropies in nats.
-    The state after every epoch is kept in `run_dir`: called again with the same arguments, it goes
-    on after the last. Raises UserError where it cannot; Stopped, a KeyboardInterrupt, on Ctrl-C.
+    `history` holds loss, accuracy, val_loss and val_accuracy; losses are cross-entropies in nats,
+    the training's with the labels as smoothed. The last two states are in `run_dir`: a call with
+    the same arguments goes on. Raises UserError if it cannot; Stopped, a KeyboardInterrupt.
     """
     check(splits.train)
     check(splits.validation)
@@ -68,7 +68,7 @@ def train(recipe, splits, run_dir, seed=0) -> Run:
         advice = "make room there or choose another; every epoch that it has is kept"
         raise UserError(f"RUN_DIR {run_dir} cannot be written ({error}); {advice}.") from None
     except KeyboardInterrupt:
-        raise Stopped(f"Every epoch that ended is in {run_dir}; run this again to go on.") from None
+        raise Stopped(f"Every epoch saved is in {run_dir}; run this again to go on.") from None
     model = build(recipe)
     _assign(model.weights, checkpoint.best)
     return Run(model, checkpoint.history, int(np.argmin(checkpoint.history["val_loss"])) + 1)
@@ -84,18 +84,18 @@ def _fit(recipe, splits, seed, checkpoint):
         _optimizer(recipe, steps),
         "categorical_crossentropy",
         metrics=["accuracy"],
-        # Several steps at a go spare 1 to 3 ms of Keras' own work in each.
+        # Several steps in one call save 1 to 3 ms of Keras' own work in each.
         steps_per_execution=max(n for n in range(1, 51) if steps % n == 0),
         jit_compile=keras.backend.backend() == "jax",  # on a CPU, TensorFlow is faster without
     )
     model.optimizer.build(model.trainable_variables)
     if first:
         _assign([*model.weights, *model.optimizer.variables], checkpoint.last)
-    epochs = {"steps_per_epoch": steps, "initial_epoch": first, "epochs": recipe.epochs}
     validation = splits.validation.images, np.eye(10, dtype=np.float32)[splits.validation.labels]
-    epochs |= {"validation_data": validation, "validation_batch_size": 1000}
+    options = {"validation_data": validation, "validation_batch_size": 1000, "shuffle": False}
+    epochs = {"steps_per_epoch": steps, "initial_epoch": first, "epochs": recipe.epochs}
     with _bar(first * steps, recipe.epochs * steps) as checkpoint.bar:
-        model.fit(batches, **epochs, callbacks=[checkpoint], shuffle=False, verbose=0)
+        model.fit(batches, **epochs, **options, callbacks=[checkpoint], verbose=0)
 
 
 def _optimizer(recipe, steps_per_epoch):
@@ -112,14 +112,15 @@ def _optimizer(recipe, steps_per_epoch):
 class Checkpoint(keras.callbacks.Callback):
     """The state of a training: read from `run_dir` at first, written there after every epoch.
 
-    All randomness derives from (seed, epoch), dropout's too, whose seed is set as an epoch begins.
+    It is settings and history as JSON, and the arrays of the best network, the last one and its
+    optimizer. All randomness derives from (seed, epoch): a training that goes on draws the same.
     """
 
     def __init__(self, run_dir, settings):
         super().__init__()
         self.run_dir, self.settings, self.epoch = run_dir, settings, 0
         self.history = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
-        self.best, self.last = [], []  # arrays of the best network; of the last, and its optimizer
+        self.best, self.last = [], []  # arrays: best network's; last network's and its optimizer's
 
     def read(self):
         """Take over the newest whole state, if there is any."""
@@ -141,7 +142,7 @@ class Checkpoint(keras.callbacks.Callback):
                 raise UserError(f"{self.run_dir} holds another run {other}; use another RUN_DIR.")
             self.history, self.best, self.last = history, arrays[:count], arrays[count:]
             self.epoch = len(history["loss"])
-            print(f"{self.run_dir} holds {self.epoch} epochs of {self.settings['epochs']} already.")
+            print(f"{self.run_dir} holds {self.epoch} of {self.settings['epochs']} epochs already.")
             return
         if states:
             wrong = f"No state in {self.run_dir} is whole, so this run cannot go on"
@@ -160,9 +161,9 @@ class Checkpoint(keras.callbacks.Callback):
         partial = path.with_suffix(".partial")
         partial.write_bytes(content.getbuffer())
         partial.replace(path)
-        self.newest = max([path], self.newest)
+        self.newest = [max([path, *self.newest])]
         for older in states:
-            if older.name < f"epoch-{self.epoch - 1:03d}":
+            if older < path.with_name(f"epoch-{self.epoch - 1:03d}.npz"):
                 os.truncate(older, 0)  # Drive's bin keeps what is removed, at its full size
                 older.unlink()
 
@@ -171,7 +172,7 @@ class Checkpoint(keras.callbacks.Callback):
         for index, layer in enumerate(self.model.layers):
             if hasattr(layer, "seed_generator"):
                 source = np.random.SeedSequence((self.settings["seed"], epoch, index))
-                layer.seed_generator.state.assign(source.generate_state(2) >> 1)
+                layer.seed_generator.state.assign(source.generate_state(2) >> 1)  # fits into int32
 
     def on_train_batch_end(self, batch, logs=None):
         self._check_finite(logs["loss"])
@@ -189,10 +190,11 @@ class Checkpoint(keras.callbacks.Callback):
         if best:
             self.best = self.last[: len(self.model.weights)]
         self._write()
-        line = "epoch {:2d}/{} {:4.0f} s  loss {:.4f}, accuracy {:.2%}  validation {:.4f}, {:.2%}{}"
-        passed = self.epoch, self.settings["epochs"], time.monotonic() - self.begun
-        values = (curve[-1] for curve in self.history.values())
-        tqdm.write(line.format(*passed, *values, "  best" if best else ""))
+        seconds = f"{time.monotonic() - self.begun:4.0f} s"
+        line = f"epoch {self.epoch:2}/{self.params['epochs']} {seconds}"
+        line += f"  loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.2%}"
+        line += f"  validation {logs['val_loss']:.4f}, {logs['val_accuracy']:.2%}"
+        tqdm.write(line + ("  best" if best else ""))
 
     def _check_finite(self, loss):
         if not math.isfinite(loss):
@@ -202,7 +204,7 @@ class Checkpoint(keras.callbacks.Callback):
 
 def _assign(variables, arrays):
     for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array.view(variable.dtype))  # numpy's files know no bfloat16
+        variable.assign(array.view(variable.dtype))  # numpy's files have no bfloat16
 
 
 def _settings(recipe, splits, seed):
