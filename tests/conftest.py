@@ -1,6 +1,9 @@
-"""The real data and small parts of it."""
+"""The real data, small parts of it, and a short training that has everything."""
 
 import os
+import subprocess
+import sys
+from dataclasses import replace
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -8,9 +11,10 @@ import matplotlib
 import pytest
 
 from benchmarks import kill
-from fmnist_utils import data
+from fmnist_utils import data, training
 
 matplotlib.use("Agg")
+SHORT = replace(kill.RECIPES["everything"], epochs=3)
 
 
 @pytest.fixture(scope="session")
@@ -21,3 +25,16 @@ def splits():
 @pytest.fixture(scope="session")
 def few(splits):
     return kill.few(splits)
+
+
+@pytest.fixture(scope="session")
+def finished(few, tmp_path_factory):
+    """The folder of a finished run of SHORT, not to be changed, and what it returned."""
+    folder = tmp_path_factory.mktemp("run")
+    return folder, training.train(SHORT, few, folder)
+
+
+def run_python(code, *arguments, **environment):
+    """Run `code` in a process of its own, as Python's command does."""
+    command = [sys.executable, "-c", code, *map(str, arguments)]
+    return subprocess.run(command, env=os.environ | environment, capture_output=True, text=True)

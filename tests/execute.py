@@ -15,72 +15,63 @@ from nbclient import NotebookClient
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ROOT / "docs"
 SHOWN = {"history": "curves.plot(", "confused": "plots.grid(rows)", "photos": "plots.photos("}
 
 
 def copy_project(folder):
-    """Copy what the notebooks need into `folder`."""
+    """Copy the notebooks, and what they need, into `folder`."""
     for name in ("fmnist_utils", "saved_model", "sample_photos", "benchmarks", "docs"):
         shutil.copytree(ROOT / name, folder / name)
+    for path in ROOT.glob("*.ipynb"):
+        shutil.copy(path, folder)
+
+
+def read(name):
+    return nbformat.read(ROOT / name, as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def parameters(notebook):
+    """Return the one cell that papermill adds parameters to."""
+    [found] = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    return found
 
 
 def executed_hash(notebook):
     """Return the SHA-256 of all code in `notebook`: it changes when a cell is edited."""
-    sources = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "code")
+    sources = "\n".join(cell.source for cell in code_cells(notebook))
     return hashlib.sha256(sources.encode()).hexdigest()
 
 
-def code_cells(path, markdown=False):
-    """Return the sources of a notebook's code cells, or of those with its text."""
-    notebook = nbformat.read(path, as_version=4)
-    kind = "markdown" if markdown else "code"
-    return [cell.source for cell in notebook.cells if cell.cell_type == kind]
+def outputs(cells):
+    return [output for cell in cells for output in cell.get("outputs", [])]
 
 
-def outputs(notebook):
-    """Return the outputs of all cells of `notebook`."""
-    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+def pictures(cells):
+    """Return the data of those outputs of `cells` that are pictures: base64 under "image/png"."""
+    return [output.data for output in outputs(cells) if "image/png" in output.get("data", {})]
 
 
-def pictures(outputs):
-    """Return the data of those `outputs` that are pictures: base64 under "image/png"."""
-    return [output.data for output in outputs if "image/png" in output.get("data", {})]
-
-
-def shrink_pictures(notebook):
-    """Store each picture as a smaller PNG: drawings in 256 colours, photos as they are."""
-    for picture in pictures(outputs(notebook)):
-        png = base64.b64decode(picture["image/png"])
-        picture["image/png"] = base64.b64encode(_smaller(png)).decode()
-
-
-def write_documents_pictures(notebook):
-    """Write the pictures that the README shows: those of the cells with these calls."""
+def tidy(notebook):
+    """Drop the times; make pictures smaller, drawings in 256 colours; write the README's."""
     for cell in notebook.cells:
-        for name, call in SHOWN.items():
-            if call in cell.source:
-                [picture] = pictures(cell.outputs)
-                png = base64.b64decode(picture["image/png"])
-                (DOCUMENTS / f"{name}.png").write_bytes(png)
-
-
-def _smaller(png):
-    image = Image.open(io.BytesIO(png)).convert("RGB")
-    if image.getcolors(4096):
-        image = image.quantize(256)
-    smaller = io.BytesIO()
-    image.save(smaller, "PNG", optimize=True)
-    return smaller.getvalue()
+        cell.metadata.pop("execution", None)
+        for picture in pictures([cell]):
+            image = Image.open(io.BytesIO(base64.b64decode(picture["image/png"]))).convert("RGB")
+            image, smaller = image.quantize(256) if image.getcolors(4096) else image, io.BytesIO()
+            image.save(smaller, "PNG", optimize=True)
+            picture["image/png"] = base64.b64encode(smaller.getvalue()).decode()
+            for name in (name for name, call in SHOWN.items() if call in cell.source):
+                (ROOT / f"docs/{name}.png").write_bytes(smaller.getvalue())
 
 
 if __name__ == "__main__":
-    for path in map(Path, sys.argv[1:]):
-        notebook = nbformat.read(path, as_version=4)
+    for name in sys.argv[1:]:
+        notebook = read(name)
         NotebookClient(notebook, timeout=None, kernel_name="python3").execute()
-        for cell in notebook.cells:
-            cell.metadata.pop("execution", None)
-        shrink_pictures(notebook)
+        tidy(notebook)
         notebook.metadata["executed"] = executed_hash(notebook)
-        nbformat.write(notebook, path)
-        write_documents_pictures(notebook)
+        nbformat.write(notebook, ROOT / name)

@@ -1,7 +1,4 @@
 import json
-import os
-import subprocess
-import sys
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -9,12 +6,14 @@ import pytest
 
 from fmnist_utils import model
 from fmnist_utils.errors import UserError
+from tests.conftest import run_python
 
 
-def test_baseline_is_the_original_to_the_letter():
-    network = model.build(model.BASELINE)
-    assert network.count_params() == 1_630_474
-    assert [type(layer).__name__ for layer in network.layers] == [
+def test_the_recipes_have_the_original_s_shape_and_no_more_parameters():
+    """Baseline is the original to the letter."""
+    networks = {name: model.build(recipe) for name, recipe in model.RECIPES.items()}
+    assert networks["baseline"].count_params() == 1_630_474
+    assert [type(layer).__name__ for layer in networks["baseline"].layers] == [
         "Rescaling",
         *("Conv2D", "BatchNormalization", "MaxPooling2D") * 2,
         *("Flatten", "Dense", "Dropout", "Dense"),
@@ -22,18 +21,13 @@ def test_baseline_is_the_original_to_the_letter():
     recipe = model.BASELINE
     assert (recipe.batch_size, recipe.epochs, recipe.learning_rate) == (32, 30, 1e-3)
     assert (recipe.dropout, recipe.augmentations) == (0.5, ("flip",))
-
-
-@pytest.mark.parametrize(
-    ("recipe", "most"), [(model.IMPROVED, 1_630_474), (model.COMPACT, 100_000)]
-)
-def test_the_better_ones_have_the_same_shape_and_no_more_parameters(recipe, most):
-    network = model.build(recipe)
-    kinds = [type(layer).__name__ for layer in network.layers]
-    assert (kinds.count("Conv2D"), kinds.count("Dense")) == (2, 2)
-    assert all(layer.kernel_size == (3, 3) for layer in network.layers if hasattr(layer, "filters"))
-    assert network.count_params() <= most
-    assert recipe.epochs <= 30
+    for name, most in (("improved", 1_630_474), ("compact", 100_000)):
+        kinds = [type(layer).__name__ for layer in networks[name].layers]
+        assert (kinds.count("Conv2D"), kinds.count("Dense")) == (2, 2)
+        convolutions = [layer for layer in networks[name].layers if hasattr(layer, "filters")]
+        assert all(layer.kernel_size == (3, 3) for layer in convolutions)
+        assert networks[name].count_params() <= most
+        assert model.RECIPES[name].epochs <= 30
 
 
 def test_the_scaling_is_inside(few):
@@ -48,23 +42,10 @@ def test_the_scaling_is_inside(few):
 
 def test_the_layout_is_the_same_whatever_keras_json_says(tmp_path):
     (tmp_path / "keras.json").write_text(json.dumps({"image_data_format": "channels_first"}))
-    code = """
-import keras
-from fmnist_utils import store
-print(keras.config.image_data_format(), store.load("compact").model.layers[1].output.shape)
-"""
-    printed = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "KERAS_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-    ).stdout
+    code = "import keras; from fmnist_utils import store; model = store.load('compact').model; "
+    code += "print(keras.config.image_data_format(), model.layers[1].output.shape)"
+    printed = run_python(code, KERAS_HOME=str(tmp_path)).stdout
     assert printed.split("\n")[0] == "channels_first (None, 28, 28, 32)"
-
-
-def test_an_unknown_recipe_is_named_with_the_known_ones():
-    with pytest.raises(UserError, match=r"'basline'.*baseline"):
-        model.recipe_named("basline")
 
 
 BAD_VALUES = {
@@ -91,8 +72,10 @@ def test_a_bad_value_names_its_field(field):
             replace(model.BASELINE, **{field: value})
 
 
-def test_numbers_of_numpy_and_lists_of_json_are_taken():
+def test_numbers_of_numpy_and_lists_of_json_are_taken_and_unknown_names_are_not():
     values = {"epochs": np.int64(1), "dropout": np.float64(0.5), "filters": [np.int32(32), 64]}
     recipe = replace(model.BASELINE, **values)
     assert recipe == replace(model.BASELINE, epochs=1)
     assert model.Recipe(**json.loads(json.dumps(asdict(recipe)))) == recipe
+    with pytest.raises(UserError, match=r"'basline'.*baseline"):
+        model.recipe_named("basline")

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 
 import matplotlib.pyplot as plt
 import nbformat
@@ -11,8 +10,9 @@ import papermill
 import pytest
 from PIL import Image
 
+from benchmarks import report
 from fmnist_utils import data, store
-from tests.execute import ROOT, code_cells, copy_project, executed_hash, outputs
+from tests.execute import ROOT, code_cells, copy_project, executed_hash, outputs, parameters, read
 
 NOTEBOOKS = ("train.ipynb", "inference.ipynb")
 
@@ -21,83 +21,47 @@ TENSORFLOW_LOG = re.compile(r"absl::InitializeLog|^[IW]\d{4} .*(port|cudart_stub
 
 
 def errors(notebook):
-    """Return the errors and the warnings that a notebook shows."""
-    return [
-        output
-        for output in outputs(notebook)
-        if output.output_type == "error"
-        or (
-            output.get("name") == "stderr"
-            and not all(TENSORFLOW_LOG.search(line) for line in output.text.splitlines())
-        )
-    ]
+    """Return the errors and the lines of warnings that a notebook shows."""
+    shown = outputs(notebook.cells)
+    lines = [t for each in shown if each.get("name") == "stderr" for t in each.text.splitlines()]
+    found = [output for output in shown if output.output_type == "error"]
+    return found + [line for line in lines if not TENSORFLOW_LOG.search(line)]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    """A copy of what a user has: package, models and notebooks, without any output."""
-    folder = tmp_path_factory.mktemp("project")
-    copy_project(folder)
-    for name in NOTEBOOKS:
-        shutil.copy(ROOT / name, folder)
-    return folder
+def execute(name, folder, **values):
+    paths, options = (folder / name, folder / f"executed-{name}"), {"progress_bar": False}
+    return papermill.execute_notebook(*paths, parameters=values, cwd=folder, **options)
 
 
-@pytest.fixture(scope="module")
-def execute(folder):
-    def run(name, **parameters):
-        return papermill.execute_notebook(
-            folder / name,
-            folder / f"executed-{name}",
-            parameters=parameters,
-            cwd=folder,
-            progress_bar=False,
-        )
-
-    return run
-
-
-@pytest.fixture(scope="module")
-def trained(execute):
-    return execute("train.ipynb", RECIPE="compact", EPOCHS=1, RUN_DIR="runs/mine")
-
-
-def test_train_runs_and_stores_a_network(trained, folder):
-    assert not errors(trained)
-    _, results = store.load("compact", folder / "runs/mine")
+def test_train_stores_a_network_and_inference_opens_it(tmp_path, splits):
+    copy_project(tmp_path)
+    notebook = execute("train.ipynb", tmp_path, RECIPE="compact", EPOCHS=1, RUN_DIR="runs/mine")
+    assert not errors(notebook)
+    results = store.load("compact", tmp_path / "runs/mine").results
     assert results["recipe"]["epochs"] == 1
     assert results["test"]["accuracy"] > 0.7
-
-
-def test_the_bar_leaves_one_line(trained):
-    [shown] = [cell.outputs for cell in trained.cells if "training.train(" in cell.source]
-    bar, *printed = shown
+    [shown] = [cell.outputs for cell in notebook.cells if "training.train(" in cell.source]
+    bar, *printed = shown  # the bar leaves one line
     assert re.match(r"100% \|█+\| \d\d:\d\d gone, 00:00 left, loss \d", bar.data["text/plain"])
     assert "".join(output.text for output in printed).count("\n") == 1
 
-
-def test_inference_opens_what_was_trained_and_takes_a_folder(trained, execute, folder, splits):
-    (folder / "mine").mkdir()
+    (tmp_path / "mine").mkdir()
     for number, image in enumerate(splits.test.images[:14]):
-        Image.fromarray(255 - image.squeeze()).save(folder / f"mine/{number:02d}.png")
-    (folder / "mine/bad.jpg").write_bytes(b"nothing")
-    notebook = execute("inference.ipynb", MODEL="runs/mine/compact", PHOTOS="mine")
+        Image.fromarray(255 - image.squeeze()).save(tmp_path / f"mine/{number:02d}.png")
+    (tmp_path / "mine/bad.jpg").write_bytes(b"nothing")
+    notebook = execute("inference.ipynb", tmp_path, MODEL="runs/mine/compact", PHOTOS="mine")
     assert not errors(notebook)
-    shown = json.dumps(notebook)
-    assert "13.png" in shown
-    assert "bad.jpg is not a picture" in shown
-    assert "the same within 0.0003: True" in shown
+    for text in ("13.png", "bad.jpg is not a picture", "the same within 0.0003: True"):
+        assert text in json.dumps(notebook)
 
 
-def test_a_user_s_mistake_shows_one_sentence(execute, folder):
+def test_a_user_s_mistake_shows_one_sentence(tmp_path):
+    copy_project(tmp_path)
     with pytest.raises(papermill.PapermillExecutionError, match="epochs is 0"):
-        execute("train.ipynb", EPOCHS=0)
-    [shown] = errors(nbformat.read(folder / "executed-train.ipynb", as_version=4))
+        execute("train.ipynb", tmp_path, EPOCHS=0)
+    [shown] = errors(nbformat.read(tmp_path / "executed-train.ipynb", as_version=4))
     assert len(shown.traceback) == 1
     assert shown.traceback[0].startswith("UserError: The recipe's epochs is 0; give")
-
-
-EXERCISES = re.findall(r"^- `(.+?)`", code_cells(ROOT / "train.ipynb", markdown=True)[-1], re.M)
 
 
 def test_the_exercises_work_as_written_each_in_a_folder_of_its_own(few, tmp_path, monkeypatch):
@@ -106,63 +70,55 @@ def test_the_exercises_work_as_written_each_in_a_folder_of_its_own(few, tmp_path
     monkeypatch.setattr(plt, "show", lambda: None)
     copy_project(tmp_path)
     monkeypatch.chdir(tmp_path)
-    for exercise in ("", *EXERCISES):
+    notebook = read("train.ipynb")
+    exercises = re.findall(r"^- `(.+?)`", notebook.cells[-1].source, re.M)
+    for exercise in ("", *exercises):
         names = {"os": os, "found": ["./fmnist_utils"]}  # which the first cell makes
-        for source in code_cells(ROOT / "train.ipynb")[1:]:
-            exec(source, names)
-            if source.startswith("RECIPE ="):
+        for cell in code_cells(notebook)[1:]:
+            exec(cell.source, names)
+            if cell.source.startswith("RECIPE ="):
                 exec("EPOCHS = 2\n" + exercise * exercise[:1].isupper(), names)
-            if source.startswith("recipe = replace(") and exercise.startswith("recipe"):
+            if cell.source.startswith("recipe = replace(") and exercise.startswith("recipe"):
                 exec(exercise, names)
         assert (names["run_dir"] / f"{names['recipe'].name}.keras").exists()
         plt.close("all")
     runs = [path.name for path in (tmp_path / "runs").iterdir()]
-    assert len(runs) == 1 + len(EXERCISES) == 6
+    assert len(runs) == 1 + len(exercises) == 6
     assert sum(name.startswith("small-2-") for name in runs) == 1
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_committed_notebooks_are_executed_as_they_stand(name):
-    path = ROOT / name
-    notebook = nbformat.read(path, as_version=4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+def test_committed_notebooks_are_executed_as_they_stand_and_read_like_an_essay(name):
+    notebook, stripped = read(name), re.compile(r"<(script|iframe|object|svg)\b")  # by a git host
+    code, shown, about = code_cells(notebook), outputs(notebook.cells), notebook.metadata
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert not any(output.get("name") == "stderr" for output in outputs(notebook))
-    assert not errors(notebook)
-    assert notebook.metadata["executed"] == executed_hash(notebook)
-    assert notebook.metadata["accelerator"] == "GPU"
-    assert notebook.metadata["colab"]["gpuType"] == "T4"
-    assert path.stat().st_size < 1_000_000
-    shown = [output.data for output in outputs(notebook) if "data" in output]
+    assert not any(each.output_type == "error" or each.get("name") == "stderr" for each in shown)
+    assert about["executed"] == executed_hash(notebook)
+    assert (about["accelerator"], about["colab"]["gpuType"]) == ("GPU", "T4")
+    assert (ROOT / name).stat().st_size < 1_000_000
+    shown = [output.data for output in shown if "data" in output]
     kinds = {"text/plain", "text/html", "text/markdown", "image/png"}
     assert {kind for data in shown for kind in data} <= kinds
-    stripped = re.compile(r"<(script|iframe|object|svg)\b")  # by a git host's preview
     assert not any(stripped.search(data.get("text/html", "")) for data in shown)
 
-
-@pytest.mark.parametrize("name", NOTEBOOKS)
-def test_notebooks_read_like_an_essay(name):
-    notebook = nbformat.read(ROOT / name, as_version=4)
-    code = code_cells(ROOT / name)
-    assert not any(re.search(r"^\s*(def|class|!?pip|%pip)\b", source, re.M) for source in code)
-    assert max(len(source.splitlines()) for source in code) <= 10
-    parameters = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    assert len(parameters) == 1
-    assert all("# @param" in line for line in parameters[0].source.splitlines())
+    assert not any(re.search(r"^\s*(def|class|!?pip|%pip)\b", cell.source, re.M) for cell in code)
+    assert max(len(cell.source.splitlines()) for cell in code) <= 10
+    assert all("# @param" in line for line in parameters(notebook).source.splitlines())
 
 
-def test_the_committed_training_is_seed_0_of_the_shipped_results():
+def test_the_committed_notebook_is_seed_0_of_what_ships_and_shows_the_report_s_table():
     results = json.loads((ROOT / "saved_model/baseline.json").read_text())
     [record] = [seed for seed in results["seeds"] if seed["seed"] == 0]
-    notebook = nbformat.read(ROOT / "train.ipynb", as_version=4)
-    printed = "".join(output.get("text", "") for output in outputs(notebook))
-    lines = re.findall(
-        r"^epoch +\d+/30 .* loss (\S+), accuracy (\S+)%  validation (\S+), (\S+)%", printed, re.M
-    )
-    columns = zip(*[map(float, line) for line in lines], strict=True)
-    for shown, (name, curve) in zip(columns, record["history"].items(), strict=True):
-        unit = 100 if "accuracy" in name else 1
-        decimals = 2 if "accuracy" in name else 4
-        assert list(shown) == [round(unit * value, decimals) for value in curve], name
+    shown = outputs(read("train.ipynb").cells)
+    printed = "".join(output.get("text", "") for output in shown)
+    line = r"^epoch +\d+/30 .* loss (\S+), accuracy (\S+)%  validation (\S+), (\S+)%"
+    columns = zip(*[map(float, row) for row in re.findall(line, printed, re.M)], strict=True)
+    for column, (name, curve) in zip(columns, record["history"].items(), strict=True):
+        unit, decimals = (100, 2) if "accuracy" in name else (1, 4)
+        assert list(column) == [round(unit * value, decimals) for value in curve], name
     assert f"lowest loss:      epoch {record['best_epoch']:2} of 30" in printed
-    assert f"{record['test']['accuracy']:.2%}" in json.dumps(outputs(notebook))
+    assert f"{record['test']['accuracy']:.2%}" in json.dumps(shown)
+    tables = [output.get("data", {}).get("text/html", "") for output in shown]
+    for row in report.improvements().itertuples(index=False):
+        cells = r"\s*".join(f"<td>{re.escape(value)}</td>" for value in row)
+        assert any(re.search(cells, table) for table in tables), row

@@ -1,58 +1,37 @@
-"""A training that was stopped ends as one that was not."""
-
 import itertools
 import os
-import random
-import resource
+import shutil
 import signal
-import subprocess
-import sys
 import time
-from dataclasses import replace
+from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 
 import pytest
 
 from benchmarks import kill
 from fmnist_utils import store, training
 from fmnist_utils.errors import UserError
-
-RECIPE = replace(kill.RECIPES["everything"], epochs=3)
-
-
-def test_killed_before_every_call_that_changes_the_folder(tmp_path):
-    """More calls than an epoch has, so that some of the processes end before their kill."""
-    moments = itertools.cycle(range(1, 14))
-    assert not kill.survive("everything", tmp_path, moments, kills=13)
+from tests.conftest import SHORT, run_python
 
 
-def test_killed_at_random_moments(tmp_path):
-    draw = random.Random(0).uniform
-    moments = iter(lambda: draw(0, 1), None)
-    assert not kill.survive("everything", tmp_path, moments, kills=5)
-
-
-@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_or_terminated(tmp_path, stop):
-    stopped, whole = tmp_path / "stopped", tmp_path / "whole"
-    process = kill.start("everything", stopped)
-    while not (stopped / "epoch-001.npz").exists():
-        time.sleep(0.01)
-    os.kill(process.pid, stop)
-    process.join()
-    assert process.exitcode
-    for folder in (stopped, whole):
+def test_killed_interrupted_or_terminated_it_ends_in_the_same_state(tmp_path):
+    """Killed before each of more calls than an epoch has, and at shares of the whole time."""
+    moments = itertools.cycle([*range(1, 14), 0.84, 0.76, 0.42, 0.26, 0.51])
+    assert not kill.survive("everything", tmp_path, moments, kills=18)
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        folder = tmp_path / stop.name
+        process = kill.start("everything", folder)
+        while not (folder / "epoch-001.npz").exists():
+            time.sleep(0.01)
+        os.kill(process.pid, stop)
+        process.join()
+        assert process.exitcode
         kill.finish("everything", folder)
-    assert not kill.differences(whole, stopped)
+        assert not kill.differences(tmp_path / "uninterrupted", folder)
 
 
 @pytest.fixture
-def run_dir(few, tmp_path):
-    training.train(RECIPE, few, tmp_path)
-    return tmp_path
-
-
-def test_the_folder_holds_the_last_two_states(run_dir):
-    assert sorted(path.name for path in run_dir.iterdir()) == ["epoch-002.npz", "epoch-003.npz"]
+def run_dir(finished, tmp_path):
+    return shutil.copytree(finished[0], tmp_path / "run")
 
 
 HOW = {
@@ -64,87 +43,61 @@ HOW = {
 
 
 @pytest.mark.parametrize("how", HOW)
-def test_a_damaged_state_is_named_and_the_one_before_it_used(run_dir, few, how, capsys):
-    before = training.train(RECIPE, few, run_dir)
+def test_a_damaged_state_is_named_and_the_one_before_it_used(run_dir, finished, few, how, capsys):
     newest = run_dir / "epoch-003.npz"
     newest.write_bytes(HOW[how](newest.read_bytes()))
-    after = training.train(RECIPE, few, run_dir)
+    after = training.train(SHORT, few, run_dir)
     printed = capsys.readouterr().out
     assert "epoch-003.npz is not whole" in printed
-    assert "holds 2 epochs of 3" in printed
-    assert after.history == before.history
-
-
-def test_where_no_state_is_whole_it_says_so(run_dir, few):
-    for file in run_dir.glob("epoch-*.npz"):
-        file.write_bytes(b"")
+    assert "holds 2 of 3 epochs" in printed
+    assert after.history == finished[1].history
+    for file in run_dir.iterdir():
+        file.write_bytes(HOW[how](file.read_bytes()))
     with pytest.raises(UserError, match=r"No state in .* is whole"):
-        training.train(RECIPE, few, run_dir)
+        training.train(SHORT, few, run_dir)
 
 
-def test_only_exact_names_are_read_counted_or_removed(few, tmp_path):
+def test_only_the_last_two_states_are_kept_and_other_names_never_touched(few, tmp_path):
+    mine = ["epoch-009 (1).npz", "epoch-0010.npz", "epoch-001.png", "epoch-002.npz.bak", "notes"]
+    mine += ["epoch-001 backup/notes.txt"]
     (tmp_path / "epoch-001 backup").mkdir()
-    names = ("epoch-009 (1).npz", "epoch-0010.npz", "epoch-001.png", "epoch-002.npz.bak", "notes")
-    for name in ("epoch-001 backup/notes.txt", *names):
+    for name in mine:
         (tmp_path / name).write_text("mine")
-    assert len(training.train(RECIPE, few, tmp_path).history["loss"]) == 3
-    for name in ("epoch-001 backup/notes.txt", *names):
-        assert (tmp_path / name).read_text() == "mine"
+    assert len(training.train(SHORT, few, tmp_path).history["loss"]) == 3
+    assert all((tmp_path / name).read_text() == "mine" for name in mine)
+    ours = {path.name for path in tmp_path.iterdir()} - {*mine, "epoch-001 backup"}
+    assert ours == {"epoch-002.npz", "epoch-003.npz"}
 
 
-def test_a_full_disk_is_a_clear_error_and_loses_nothing(run_dir, few):
+def test_a_full_disk_is_a_clear_error_and_loses_nothing(run_dir, finished, few):
     """A limit on the size of files stands in for the disk: the write fails in the same way."""
-    before = training.train(RECIPE, few, run_dir).history
     (run_dir / "epoch-003.npz").unlink()
-    kept = store.file_hash(run_dir / "epoch-002.npz")
-    code = f"""
-from fmnist_utils import data, training
-from tests import test_resume
-training.train(test_resume.RECIPE, test_resume.kill.few(data.load()), {str(run_dir)!r})
-"""
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
-        capture_output=True,
-        text=True,
-    )
-    assert f"UserError: RUN_DIR {run_dir} cannot be written" in ended.stderr
-    assert ended.returncode == 1
+    kept, limits = store.file_hash(run_dir / "epoch-002.npz"), getrlimit(RLIMIT_FSIZE)
+    setrlimit(RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=f"RUN_DIR {run_dir} cannot be written"):
+            training.train(SHORT, few, run_dir)
+    finally:
+        setrlimit(RLIMIT_FSIZE, limits)
     assert store.file_hash(run_dir / "epoch-002.npz") == kept
-    assert training.train(RECIPE, few, run_dir).history == before
+    assert training.train(SHORT, few, run_dir).history == finished[1].history
 
 
-def test_jax_trains_and_resumes(tmp_path):
+def test_jax_trains_and_resumes_but_not_what_had_other_numbers(run_dir, tmp_path):
     """What is removed is the newest state, so the training goes on from the one before."""
-    code = f"""
-import keras, pathlib
-from fmnist_utils import data, training
-from tests import test_resume
-few, folder = test_resume.kill.few(data.load()), pathlib.Path({str(tmp_path)!r})
-whole = training.train(test_resume.RECIPE, few, folder)
+    code = """
+import keras, numpy, pathlib, sys
+from tests.conftest import SHORT, data, kill, training
+few, folder = kill.few(data.load()), pathlib.Path(sys.argv[1])
+whole = training.train(SHORT, few, folder)
 (folder / "epoch-003.npz").unlink()
-resumed = training.train(test_resume.RECIPE, few, folder)
-assert resumed.history == whole.history
-for one, other in zip(resumed.model.get_weights(), whole.model.get_weights()):
-    assert (one == other).all()
-print(keras.backend.backend(), whole.history["loss"][-1] < whole.history["loss"][0])
-"""
-    ended = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-    )
-    assert ended.stdout.splitlines()[-1] == "jax True", ended.stderr
-
-
-def test_another_backend_or_number_format_is_another_run(run_dir, few):
-    code = f"""
-import keras
-from fmnist_utils import data, training
-from tests import test_resume
+resumed = training.train(SHORT, few, folder)
+same = map(numpy.array_equal, resumed.model.get_weights(), whole.model.get_weights())
+losses = whole.history["loss"]
+print(keras.backend.backend(), losses[-1] < losses[0], resumed.history == whole.history, all(same))
 keras.config.set_dtype_policy("mixed_bfloat16")
-training.train(test_resume.RECIPE, test_resume.kill.few(data.load()), {str(run_dir)!r})
+training.train(SHORT, few, sys.argv[2])
 """
-    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "holds another run {'dtype': 'float32'}" in ended.stderr
+    ended = run_python(code, tmp_path / "jax", run_dir, KERAS_BACKEND="jax")
+    assert ended.stdout.splitlines()[-1:] == ["jax True True True"], ended.stderr
+    assert "holds another run {'backend': 'tensorflow', 'dtype': 'float32'}" in ended.stderr

@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -9,13 +10,13 @@ from fmnist_utils.errors import UserError
 from tests.execute import ROOT
 
 
-@pytest.fixture
-def saved(few, tmp_path):
-    """An untrained network stored with its real figures."""
-    network = model.build(model.COMPACT)
+@pytest.fixture(scope="module")
+def saved(few, tmp_path_factory):
+    """The folder of an untrained network with its real figures, and both."""
+    folder, network = tmp_path_factory.mktemp("saved"), model.build(model.COMPACT)
     results = {"seed": 0, "test": evaluation.evaluate(network, few.test).as_dict()}
-    store.save(tmp_path, "mine", model.COMPACT, network, results)
-    return tmp_path, network, results
+    store.save(folder, "mine", model.COMPACT, network, results)
+    return folder, network, results
 
 
 def test_what_was_saved_is_loaded(saved, few):
@@ -29,43 +30,34 @@ def test_what_was_saved_is_loaded(saved, few):
     assert sorted(path.name for path in folder.iterdir()) == ["mine.json", "mine.keras"]
 
 
-@pytest.mark.parametrize("how", ["missing", "truncated", "altered", "another's"])
-def test_a_bad_file_is_named(saved, how):
-    folder, network, _ = saved
-    path = folder / "mine.keras"
-    content = path.read_bytes()
-    if how == "missing":
-        path.unlink()
-    if how == "truncated":
-        path.write_bytes(content[:-100])
-    if how == "altered":
-        path.write_bytes(content[:1000] + b"x" + content[1001:])
-    if how == "another's":
-        network.set_weights([np.zeros_like(array) for array in network.get_weights()])
-        network.save(path)
-    with pytest.raises(UserError, match=r"mine\.keras"):
-        store.load("mine", folder)
+def describe(path, **recipe):
+    path.write_text(json.dumps({**json.loads(path.read_text()), "recipe": recipe}))
 
 
-@pytest.mark.parametrize("content", ["", "[]", json.dumps({"recipe": {"nonsense": 1}})])
-def test_a_bad_description_is_named(saved, content):
-    folder, *_ = saved
-    (folder / "mine.json").write_text(content)
-    with pytest.raises(UserError, match=r"mine\.json"):
-        store.load("mine", folder)
+DAMAGES = {
+    "missing.keras": lambda path: path.unlink(),
+    "truncated.keras": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "altered.keras": lambda path: path.write_bytes(path.read_bytes().replace(b"config", b"konfig")),
+    "another's.keras": lambda path: model.build(model.COMPACT).save(path),
+    "empty.json": lambda path: path.write_text(""),
+    "a list.json": lambda path: path.write_text("[]"),
+    "unknown field.json": lambda path: describe(path, name="a", nonsense=1),
+    "another size.json": lambda path: describe(path, name="a", filters=[8, 16]),
+    "a text.json": lambda path: describe(path, name="a", units="many"),
+    "no list.json": lambda path: describe(path, name="a", filters=5),
+}
 
 
-@pytest.mark.parametrize("change", [{"filters": [8, 16]}, {"units": "many"}, {"filters": 5}])
-def test_a_description_of_another_network_is_named(saved, change):
-    folder, *_ = saved
-    path = folder / "mine.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "recipe": {"name": "a", **change}}))
-    with pytest.raises(UserError, match=r"mine\.json"):
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_bad_file_is_named(saved, tmp_path, how):
+    folder, file = shutil.copytree(saved[0], tmp_path / "copy"), f"mine.{how.split('.')[1]}"
+    DAMAGES[how](folder / file)
+    with pytest.raises(UserError, match=file.replace(".", r"\.")):
         store.load("mine", folder)
 
 
 @pytest.mark.parametrize("name", model.RECIPES)
-def test_what_ships_is_what_the_recipes_say_and_as_good_as_recorded(name, splits):
+def test_what_ships_is_as_good_as_recorded_and_as_on_jax(name, splits, few):
     network, results = store.load(name, ROOT / "saved_model")
     assert model.Recipe(**results["recipe"]) == model.RECIPES[name]
     report = evaluation.evaluate(network, splits.test)
@@ -75,11 +67,11 @@ def test_what_ships_is_what_the_recipes_say_and_as_good_as_recorded(name, splits
     losses = [seed["validation"]["loss"] for seed in results["seeds"]]
     assert record["validation"]["loss"] == min(losses)
     assert all(len(seed["history"]["loss"]) == 30 for seed in results["seeds"])
-
-
-@pytest.mark.parametrize("name", model.RECIPES)
-def test_plain_keras_opens_the_shipped_files(name, few):
+    jax = json.loads((ROOT / f"benchmarks/jax/{name}.json").read_text())
+    assert jax["versions"]["backend"] == "jax"
+    assert model.Recipe(**jax["recipe"]) == model.RECIPES[name]
+    shares = [seed["validation"]["accuracy"] for seed in results["seeds"]]
+    assert abs(jax["validation"]["accuracy"] - np.mean(shares)) <= 2 * np.std(shares, ddof=1)
     plain = keras.models.load_model(ROOT / f"saved_model/{name}.keras")
-    shipped = store.load(name, ROOT / "saved_model").model
-    images = few.test.images
-    assert (plain.predict(images, verbose=0) == shipped.predict(images, verbose=0)).all()
+    ours, theirs = (each.predict(few.test.images, verbose=0) for each in (network, plain))
+    assert (ours == theirs).all()
