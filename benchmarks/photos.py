@@ -9,8 +9,8 @@ costs on 1,000 test images, inverted onto white and ten times as large. Prints a
 `benchmarks/photos.json`.
 """
 
-import argparse
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -86,6 +86,4 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder")
-    main(parser.parse_args().folder)
+    main(sys.argv[1])

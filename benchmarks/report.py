@@ -20,11 +20,8 @@ ROOT = Path(__file__).parent.parent
 ORIGINAL = ("91.61 %", "92.73 %", "10", "1", "1,630,474")  # as its author reported it
 # Parameters and accuracy of others' networks with two convolutions, as the table in the dataset's
 # own README (github.com/zalandoresearch/fashion-mnist) gives them.
-PUBLISHED = {
-    "the original": (1_630_474, 0.9161),
-    "2 conv, < 100K parameters": (100_000, 0.925),
-    "2 conv + 3 fully connected, ~500K": (500_000, 0.934),
-}
+PUBLISHED = {"the original": (1_630_474, 0.9161), "2 conv, < 100K parameters": (100_000, 0.925)}
+PUBLISHED |= {"2 conv + 3 fully connected, ~500K": (500_000, 0.934)}
 FIGURES = "accuracy mirrored_accuracy thresholded_precision precision recall f1 calibration_error"
 CLAIMED = "2 conv + 2 fully connected, flips: 93.9% claimed, 93.3 to 93.4% reproduced", 0.939
 
@@ -38,7 +35,6 @@ def percent(share, digits=2):
 
 
 def figures(results, figure, split="test"):
-    """Return a figure of each seed."""
     return pd.Series([seed[split][figure] for seed in results["seeds"]])
 
 
@@ -48,17 +44,13 @@ def spread(*figure):
 
 
 def results_table():
-    table = pd.DataFrame({"the original": ORIGINAL})
-    table.index = ["accuracy", "thresholded precision", "best epochs", "seeds", "parameters"]
+    rows = ["accuracy", "thresholded precision", "best epochs", "seeds", "parameters"]
+    table = pd.DataFrame({"the original": ORIGINAL}, index=rows)
     for name in RECIPES:
         results = read(f"saved_model/{name}.json")
-        table[f"`{name}`"] = [
-            spread(results, "accuracy"),
-            spread(results, "thresholded_precision"),
-            ", ".join(str(seed["best_epoch"]) for seed in results["seeds"]),
-            len(results["seeds"]),
-            f"{results['parameters']:,}",
-        ]
+        shares = [spread(results, figure) for figure in ("accuracy", "thresholded_precision")]
+        epochs = ", ".join(str(seed["best_epoch"]) for seed in results["seeds"])
+        table[f"`{name}`"] = [*shares, epochs, len(results["seeds"]), f"{results['parameters']:,}"]
     return table
 
 
