@@ -42,7 +42,6 @@ def of_compact():
 
 
 def best(recipe, splits, seed):
-    """Train, and return validation loss and accuracy of the best epoch."""
     run = training.train(recipe, splits, training.run_directory(recipe, seed), seed)
     return [run.history[curve][run.best_epoch - 1] for curve in ("val_loss", "val_accuracy")]
 

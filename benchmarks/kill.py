@@ -1,14 +1,12 @@
 """Kill a training again and again, and compare its end with that of one that was never killed.
 
-    python -m benchmarks.kill --kills 100
+    python -m benchmarks.kill 100
 
-Half of the kills (SIGKILL) come at random moments, half just before one of the calls that change
-the run's folder. Trained are the baseline, and a recipe with every option, on the first images of
-the real data. Prints a table and writes `benchmarks/kill.json`.
+Half of the kills (SIGKILL) come at random moments, half before one of the calls that change the
+run's folder. Trained are the baseline, and a recipe with every option, on the first images of the
+real data. Prints a table and writes `benchmarks/kill.json`.
 """
 
-import argparse
-import contextlib
 import io
 import itertools
 import json
@@ -28,12 +26,10 @@ from fmnist_utils import batches, data, training
 from fmnist_utils.model import BASELINE
 
 EPOCHS = 6
-EVERYTHING = {"schedule": "cosine", "weight_decay": 0.01, "label_smoothing": 0.1, "units": 32}
-EVERYTHING |= {"filters": (8, 16), "augmentations": tuple(batches.AUGMENTATIONS)}
-RECIPES = {
-    "baseline": replace(BASELINE, epochs=EPOCHS),
-    "everything": replace(BASELINE, name="everything", epochs=EPOCHS, **EVERYTHING),
-}
+OPTIONS = {"schedule": "cosine", "weight_decay": 0.01, "label_smoothing": 0.1, "units": 32}
+OPTIONS |= {"filters": (8, 16), "augmentations": tuple(batches.AUGMENTATIONS), "epochs": EPOCHS}
+RECIPES = {"baseline": replace(BASELINE, epochs=EPOCHS)}
+RECIPES["everything"] = replace(BASELINE, name="everything", **OPTIONS)
 CALLS = ("open", "os.mkdir", "os.rename", "os.truncate", "os.remove")  # as Python's audit has them
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["fmnist_utils.training"])  # so that each starts with all imported
@@ -44,7 +40,7 @@ def few(splits):
     return data.Splits(*(data.Split(images[:320], labels[:320]) for images, labels in splits))
 
 
-def child(name, folder, fatal, begun):
+def child(name, folder, fatal, begins):
     """Train recipe `name` in `folder`; be killed before the `fatal`-th call there (0: never)."""
     splits, calls = few(data.load()), itertools.count(1)
 
@@ -53,22 +49,22 @@ def child(name, folder, fatal, begun):
             os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(kill)
-    begun.set()
-    with contextlib.redirect_stdout(io.StringIO()):
-        training.train(RECIPES[name], splits, folder)
+    begins.send("begins")
+    sys.stdout = io.StringIO()
+    training.train(RECIPES[name], splits, folder)
 
 
 def start(name, folder, fatal=0):
     """Start `child` as a process of its own, and wait until its training begins."""
-    begun = processes.Event()
-    process = processes.Process(target=child, args=(name, folder, fatal, begun))
+    begun, begins = processes.Pipe(duplex=False)
+    process = processes.Process(target=child, args=(name, folder, fatal, begins))
     process.start()
-    begun.wait()
+    begun.recv()
     return process
 
 
 def finish(name, folder):
-    """Train to the end; return the seconds that it took."""
+    """Train to the end, and return the seconds that it took."""
     process, begun = start(name, folder), time.monotonic()
     process.join()
     assert not process.exitcode
@@ -95,7 +91,7 @@ def survive(name, folder, moments, kills):
 
 
 def _killed(name, folder, moment, length):
-    """Start a training and kill it at `moment`; return False if it ended before."""
+    """Return whether a training that is killed at `moment` had not ended before."""
     at_call = isinstance(moment, int)
     process = start(name, folder, fatal=moment if at_call else 0)
     process.join(None if at_call else moment * length)
@@ -107,27 +103,21 @@ def _killed(name, folder, moment, length):
 
 def differences(one, other):
     """Return the names of what differs between the last states of two runs."""
-    with (
-        np.load(one / f"epoch-{EPOCHS:03d}.npz") as a,
-        np.load(other / f"epoch-{EPOCHS:03d}.npz") as b,
-    ):
-        return [name for name in a.files if not np.array_equal(a[name], b[name])]
+    states = (np.load(folder / f"epoch-{EPOCHS:03d}.npz") for folder in (one, other))
+    pairs = zip(*(state.items() for state in states), strict=True)
+    return [name for (name, a), (_, b) in pairs if not np.array_equal(a, b)]
 
 
 def main(kills):
-    rng = random.Random(0)
-    report = {}
-    print("recipe      kills  differences")
+    rng, report = random.Random(0), {}
     for name in RECIPES:
         moments = iter(lambda: rng.choice([rng.uniform(0, 1), rng.randrange(1, 26)]), None)
         with tempfile.TemporaryDirectory() as folder:
             found = survive(name, folder, moments, kills)
         report[name] = {"kills": kills, "differences": found}
-        print(f"{name:10s}  {kills:5d}  {len(found):11d}", flush=True)
+        print(f"{name}: {kills} kills, {len(found)} differences", flush=True)
     Path("benchmarks/kill.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--kills", type=int, default=100)
-    main(parser.parse_args().kills)
+    main(int(sys.argv[1]))

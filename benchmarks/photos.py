@@ -2,11 +2,10 @@
 
     python -m benchmarks.photos FOLDER
 
-FOLDER holds a folder for each kind of garment, called as in Alexey Grigorev's clothing dataset
-(github.com/alexeygrigorev/clothing-dataset-small). The headline is the garments' mean, shoes apart:
-those are pairs seen from above, which the dataset never shows. Beside it: what the preparation
-costs on 1,000 test images, inverted onto white and ten times as large. Prints a table, and writes
-`benchmarks/photos.json`.
+FOLDER has the folders of Alexey Grigorev's clothing dataset (github.com/alexeygrigorev/
+clothing-dataset-small). The headline is the garments' mean, shoes apart: those are pairs seen from
+above, which the dataset never shows. Beside it: what the preparation costs on 1,000 test images,
+inverted onto white and ten times as large. Prints a table, and writes `benchmarks/photos.json`.
 """
 
 import json
@@ -28,10 +27,6 @@ KINDS = {  # the folders, and the class that is right; of shoes several are
 }
 
 
-def resized(image):
-    return np.asarray(image.convert("L").resize((28, 28)))
-
-
 def authors_steps(image):
     """Follow arXiv 1708.07747, section 2, which expects a studio's plain background."""
     background = Image.new("RGB", image.size, image.getpixel((0, 0)))
@@ -44,8 +39,8 @@ def authors_steps(image):
 
 
 WAYS = {
-    "resized, grey": resized,
-    "resized, grey, inverted": lambda image: 255 - resized(image),
+    "resized, grey": lambda image: np.asarray(image.convert("L").resize((28, 28))),
+    "resized, grey, inverted": lambda image: 255 - WAYS["resized, grey"](image),
     "the dataset's authors' steps": authors_steps,
     "here": lambda image: photos.prepare(image).pixels[..., 0],
 }

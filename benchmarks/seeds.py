@@ -3,9 +3,8 @@
     python -m benchmarks.seeds --recipe baseline --seeds 0 1 2
 
 A seed whose run is finished in `runs/` is not trained again. The weights with the best validation
-loss go into `saved_model/`, with the figures of every seed. To write a file that plain
-`keras.models.load_model` opens on Colab as well, train with Colab's Keras, 3.13. With
-`KERAS_BACKEND=jax` and `--directory benchmarks/jax` the figures there are reproduced.
+loss go into `saved_model/`, with the figures of every seed. Use Colab's Keras, 3.13, so that plain
+Keras opens them there. `KERAS_BACKEND=jax` and `--directory benchmarks/jax` give JAX's figures.
 """
 
 import argparse

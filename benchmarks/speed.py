@@ -21,6 +21,7 @@ from pathlib import Path
 from timeit import repeat, timeit
 
 import keras
+import pandas as pd
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
@@ -55,7 +56,7 @@ def plain_keras(splits):
 
 
 def floor(splits):
-    """Return the seconds of an epoch's compiled steps, all on one batch, and of a validation."""
+    """Return the seconds of an epoch's steps, all on one batch, and of a validation."""
     model = compiled()
     model.optimizer.build(model.trainable_variables)
     batch = tf.constant(splits.train.images[:BATCH]), tf.constant(splits.train.labels[:BATCH])
@@ -79,10 +80,6 @@ def classifiers(model):
     }
 
 
-def summary(times):
-    return {"median": statistics.median(times), "all": times}
-
-
 def main(rounds=3):
     splits, model = data.load(), store.load("baseline").model
     ways = {"here": ours, "plain Keras": plain_keras, "the steps and the validation alone": floor}
@@ -94,10 +91,8 @@ def main(rounds=3):
     for name, way in classifiers(model).items():
         _, *times = repeat(partial(way, splits.test.images[:1]), number=20, repeat=12)
         calls[name] = [1000 * each / 20 for each in times]
-    report = {"an epoch of `baseline`, s": epochs, "one image, ms": calls}
-    report = {what: {name: summary(way[name]) for name in way} for what, way in report.items()}
-    for title, rows in report.items():
-        print(title, *(f"{row['median']:10.2f}  {name}" for name, row in rows.items()), sep="\n")
+    report = {"seconds for an epoch of `baseline`": epochs, "milliseconds for one image": calls}
+    print(pd.json_normalize(report, sep=": ").map(statistics.median).T.to_string(header=False))
     report["machine"] = {name: version(name) for name in ("keras", "tensorflow", "ai-edge-litert")}
     Path("benchmarks/speed.json").write_text(json.dumps(report, indent=1) + "\n")
 
