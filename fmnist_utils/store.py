@@ -26,7 +26,7 @@ def save(directory, name, recipe, model, results):
 
     The JSON has the items of the dict `results` beside recipe, versions and SHA-256.
     """
-    partial = Path(directory) / f"{name}.partial.keras"
+    partial = Path(directory).expanduser() / f"{name}.partial.keras"
     partial.parent.mkdir(parents=True, exist_ok=True)
     fresh = build(recipe)
     fresh.set_weights(model.get_weights())
@@ -47,7 +47,8 @@ def load(name="improved", directory="saved_model") -> Saved:
     Raises UserError where a file is missing or damaged: the SHA-256 is checked before Keras opens
     the file, and the network, built from its recipe, takes nothing but arrays from it.
     """
-    weights, description = (Path(directory) / f"{name}{end}" for end in (".keras", ".json"))
+    folder = Path(directory).expanduser()
+    weights, description = folder / f"{name}.keras", folder / f"{name}.json"
     for path in (weights, description):
         if not path.is_file():
             raise UserError(f"{path} does not exist; train with `train.ipynb`, or check MODEL.")
