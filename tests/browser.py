@@ -61,7 +61,6 @@ def test_run_all_cells(name, browser):
     page = browser.new_page(viewport={"width": 1280, "height": 1000})
     page.goto(f"http://127.0.0.1:{PORT}/doc/tree/{name}.ipynb?reset")
     page.get_by_text("| Idle").wait_for(timeout=60_000)
-    page.keyboard.press("Control+b")  # closes the list of files
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     _wait_until(lambda: _ended(page, name), seconds=900)

@@ -40,6 +40,7 @@ DAMAGES = {
     "altered.keras": lambda path: path.write_bytes(path.read_bytes().replace(b"config", b"konfig")),
     "another's.keras": lambda path: model.build(model.COMPACT).save(path),
     "empty.json": lambda path: path.write_text(""),
+    "no recipe.json": lambda path: path.write_text("{}"),
     "a list.json": lambda path: path.write_text("[]"),
     "unknown field.json": lambda path: describe(path, name="a", nonsense=1),
     "another size.json": lambda path: describe(path, name="a", filters=[8, 16]),
