@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from benchmarks import report
-from fmnist_utils import data, store
+from fmnist_utils import data, plots, store
 from tests.execute import ROOT, code_cells, copy_project, executed_hash, outputs, parameters, read
 
 NOTEBOOKS = ("train.ipynb", "inference.ipynb")
@@ -67,6 +67,7 @@ def test_a_user_s_mistake_shows_one_sentence(tmp_path):
 def test_the_exercises_work_as_written_each_in_a_folder_of_its_own(few, tmp_path, monkeypatch):
     """On a few images, in one process; a `recipe = ...` goes below the line that makes `recipe`."""
     monkeypatch.setattr(data, "load", lambda: few)
+    monkeypatch.setattr(plots, "grid", lambda *_, **__: None)  # slow, and drawn by another test
     monkeypatch.setattr(plt, "show", lambda: None)
     copy_project(tmp_path)
     monkeypatch.chdir(tmp_path)
