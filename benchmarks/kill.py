@@ -4,7 +4,7 @@
 
 Half of the kills (SIGKILL) come at random moments, half before one of the calls that change the
 run's folder. Trained are the baseline, and a recipe with every option, on the first images of the
-real data. Prints a table and writes `benchmarks/kill.json`.
+real data. Prints what differed and writes `benchmarks/kill.json`.
 """
 
 import io

@@ -76,9 +76,10 @@ def card_table():
 
 def photos_table():
     measured = read("benchmarks/photos.json")
+    count = sum(measured["photos"].values()) - measured["photos"]["shoes"]
     means = pd.DataFrame(measured["accuracy"]).map(lambda kinds: kinds["mean of the garments"])
     test = pd.DataFrame(measured["test images"]).rename("for comparison: test images {}".format)
-    return pd.concat([means, test]).map(percent, digits=1)
+    return pd.concat([means.rename(f"{count} photos, {{}}".format), test]).map(percent, digits=1)
 
 
 def speed_table():

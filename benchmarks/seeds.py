@@ -20,8 +20,8 @@ def main(recipe, seeds, directory):
     models, records = {}, []
     for seed in seeds:
         run = training.train(recipe, splits, training.run_directory(recipe, seed), seed)
-        models[seed], record = run.model, {"seed": seed, "best_epoch": run.best_epoch}
-        record["history"] = run.history
+        models[seed] = run.model
+        record = {"seed": seed, "best_epoch": run.best_epoch, "history": run.history}
         for name in ("validation", "test"):
             record[name] = evaluation.evaluate(run.model, getattr(splits, name)).as_dict()
         records.append(record)

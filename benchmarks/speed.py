@@ -5,8 +5,7 @@
 An epoch of the baseline on all training images: with `training.train`, validation and state
 included; with a plain `fit` and the same validation, as most notebooks have it; and the floor for
 both, the compiled step on one batch again and again, and the same validation. Then images are
-classified with the network's own two methods and with LiteRT. Prints medians, and writes
-`benchmarks/speed.json`.
+classified with the network's own two methods and with LiteRT. Writes `benchmarks/speed.json`.
 """
 
 import json
