@@ -1,29 +1,33 @@
 """Turn a photo of a garment into what the network expects, and classify it."""
 
-import glob
+import mimetypes
 import os
-import sys
+import re
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFilter, ImageOps
 from tqdm import tqdm
 
 from fmnist_utils.data import CLASS_NAMES
 from fmnist_utils.errors import UserError
-from fmnist_utils.pictures import PhotoError, read
+from fmnist_utils.pictures import ADDRESS, CHANNELS, MAGIC, PhotoError, read
 
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".heic", ".heif", ".svg")
+WILD = {r"\*\*/": "(.*/)?", r"\*\*": ".*", r"\*": "[^/]*", r"\?": "[^/]"}  # as `re` says them
+WIDTHS = (1, 0.8, 0.9, 1.1, 1.2)
+BRIGHT = 200  # of the brightest pixel, at least; in the dataset it is 254 or 255
 RIM = 0.025  # share of the shorter side that is surely background
-SURE = 0.6  # on real photos, 41 % of the improved network's answers are right below it, 80 % above
+SURE = 0.6  # on real photos, 58 % of the improved network's answers are right below it, 87 % above
 
 
 class Prepared(NamedTuple):
     """A photo made ready for the network."""
 
-    pixels: np.ndarray  # uint8 (28, 28, 1)
+    views: np.ndarray  # uint8 (V, 28, 28, 1); the first is the one to look at
     stages: dict  # small pictures of the way there, by name
     warning: str  # why the cut-out is doubtful
 
@@ -41,13 +45,15 @@ class Classified(NamedTuple):
 
 
 def classify(model, sources) -> list[Classified]:
-    """Classify each of `sources`: what `read` takes, a folder, a pattern, or a list of these.
+    """Classify what `read` takes, a folder, a pattern (with *, ? or **), or any number of these.
 
-    A bad picture is an item with `error` set. Raises UserError where a folder or pattern has none.
+    A bad picture is an item with `error` set; how many files of a folder are left out is printed.
+    Raises UserError where there is no picture at all.
     """
-    sources = _listed(sources)
-    bar = tqdm(sources, disable=len(sources) < 10, file=sys.stdout, leave=False, mininterval=1)
-    return [_classified(model, source) for source in bar]
+    listed = _listed(sources)
+    if not listed:
+        raise UserError(f"There is no picture in {sources!s:.99}; check PHOTOS.")
+    return [_classified(model, source) for source in tqdm(listed, leave=False, disable=None)]
 
 
 def _classified(model, source):
@@ -55,7 +61,8 @@ def _classified(model, source):
         prepared = prepare(read(source))
     except PhotoError as error:
         return Classified(source, error=str(error))
-    answers = ranking(model.predict_on_batch(prepared.pixels[None])[0])
+    mean = np.exp(np.log(model.predict_on_batch(prepared.views) + 1e-7).mean(axis=0))
+    answers = ranking(mean / mean.sum())
     unsure = "the network is unsure" if answers[0][1] < SURE else ""
     return Classified(source, *answers[0], answers, prepared, prepared.warning or unsure)
 
@@ -67,100 +74,141 @@ def ranking(probabilities):
 
 
 def _listed(sources):
-    """Return `sources` as a flat list, with folders and patterns replaced by what is in them."""
-    if isinstance(sources, (list, tuple)):
-        return [source for each in sources for source in _listed(each)]
-    if not isinstance(sources, (str, Path)):
+    """Return `sources` as a flat list, folders and patterns replaced by the pictures there."""
+    if isinstance(sources, (str, os.PathLike)):
+        named = os.path.isfile(sources) or ADDRESS.match(str(sources))
+        several = os.path.isdir(sources) or set("*?") & set(str(sources))
+        return _found(Path(sources)) if several and not named else [sources]
+    one = isinstance(sources, (bytes, bytearray, memoryview)) or hasattr(sources, "read")
+    array = isinstance(sources, np.ndarray) and sources.ndim > 1
+    if one or not isinstance(sources, Iterable) or (array and sources.shape[2:] in CHANNELS):
         return [sources]
-    found = [Path(sources)]
-    if os.path.isdir(sources):
-        found = sorted(p for p in Path(sources).rglob("*") if p.suffix.lower() in SUFFIXES)
-    elif glob.has_magic(str(sources)) and not os.path.exists(sources):
-        found = sorted(map(Path, glob.glob(str(sources), recursive=True)))
-    if not found:
-        raise UserError(f"There is no picture in {sources}; check PHOTOS.")
-    return found
+    return [each for source in sources for each in _listed(source)]
+
+
+def _found(path):
+    """Return the pictures in a folder, or that fit a pattern; say how many files are left out."""
+    base = next(each for each in (path, *path.parents) if each.is_dir())
+    pattern = "**" if base == path else str(path.relative_to(base))
+    wanted = re.sub(r"\\\*\\\*/|\\\*\\\*|\\\*|\\\?", lambda m: WILD[m[0]], re.escape(pattern))
+    pictures, others, entered = [], 0, set()
+    for place, folders, names in os.walk(base, followlinks=True):
+        depth = len(Path(place).relative_to(base).parts)
+        if os.path.realpath(place) in entered or (
+            "**" not in pattern and depth > pattern.count("/")
+        ):
+            folders.clear()
+            continue
+        entered.add(os.path.realpath(place))  # links may lead here again
+        folders[:] = sorted(folder for folder in folders if not folder.startswith("."))
+        for file in (Path(place, name) for name in sorted(names)):
+            if re.fullmatch(wanted, str(file.relative_to(base))):
+                known = file.is_file() and not file.name.startswith(".") and _is_picture(file)
+                pictures += [file] * known
+                others += not known
+    if others:
+        print(f"{path}: {others} files are left out, as they are hidden or no pictures.")
+    return pictures
+
+
+def _is_picture(file):
+    named = "image/" in str(mimetypes.guess_type(file.name)[0])  # if it is none, that is said
+    return named or bool(MAGIC.match(np.fromfile(file, np.uint8, 32).tobytes()))
 
 
 def prepare(image) -> Prepared:
     """Turn an RGB `image` into the network's input: the garment alone, white on black, 28 × 28.
 
-    The garment is cut out and perhaps narrowed, then come the steps of the dataset's authors (arXiv
-    1708.07747, section 2): trim, grey, longest edge to 28, centre in a square, negate. Smooth
-    downscaling replaces their subsampling and sharpening, which turns creases into patterns.
+    The garment is cut out, then come the steps of the dataset's authors (arXiv 1708.07747, section
+    2): trim, grey, longest edge to 28, sharpen, centre in a square, negate.
     """
     photo, mask = _on_plain(image)
     plain = mask is not None
     mask = mask if plain else _grabbed(photo)
     kept = mask if mask.any() else np.ones_like(mask)
     cut = Image.fromarray(np.where(kept[..., None], photo, np.uint8(255)))
-    left, top, right, bottom = box = Image.fromarray(kept).getbbox()
-    width = (right - left) * (1 if plain else _narrowing(kept[top:bottom, left:right]))
-    trimmed = cut.crop(box).convert("L").resize((max(1, round(width)), bottom - top))
-    square = ImageOps.pad(trimmed, (28, 28), Image.Resampling.LANCZOS, color=255)
-    seen = ImageOps.invert(square)
-    stages = {"photo": image.copy(), "cut out": cut, "what the network sees": seen}
+    views = _views(cut.crop(Image.fromarray(kept).getbbox()).convert("L"), plain)
+    doubt = _doubt(mask, plain, views)
+    views = np.minimum(views * max(1, BRIGHT / max(1, views.max())), 255).astype(np.uint8)
+    if _is_of_the_dataset(np.asarray(image)):
+        cut, doubt, seen = image, "", image.convert("L").resize((28, 28), Image.BOX)
+        views = np.asarray(seen)[None, ..., None]
+    seen = Image.fromarray(views[0, ..., 0])
+    stages = {"photo": image.copy(), "cut out": cut.copy(), "what the network sees": seen}
     for stage in stages.values():
         stage.thumbnail((128, 128))  # so that a thousand of them fit into memory
-    pixels = np.asarray(seen)[..., None]
-    return Prepared(pixels, stages, _doubt(mask, plain, pixels))
+    return Prepared(views, stages, doubt)
+
+
+def _is_of_the_dataset(pixels):
+    """Return whether it is one of Fashion-MNIST's own images: grey, 28 × 28 or more, on black."""
+    height, width = pixels.shape[:2]
+    grey = height == width and height % 28 == 0 and not np.ptp(pixels, axis=2).any()
+    return grey and np.median(_rim(pixels)) <= 8
+
+
+def _views(garment, plain):
+    """Return how a grey `garment` on white may look, narrower, wider, mirrored: (V, 28, 28, 1).
+
+    At home it is laid out wider than in the dataset, and photographed from its lower end.
+    """
+    scale, views = 112 / max(garment.size), []
+    width, height = size = [max(4, round(scale * side)) for side in garment.size]
+    garment = garment.resize(size, Image.BOX)
+    for foot in (1,) if plain else (1, 0.8):
+        margin = width * (1 / foot - 1) / 2
+        corners = (0, 0, -margin, height, width + margin, height, width, 0)
+        for factor in WIDTHS:
+            wider = max(4, round(width * factor * (1 if plain else 0.8))), height
+            view = garment.transform(wider, Image.QUAD, corners, Image.BICUBIC, fillcolor=255)
+            view = ImageOps.invert(ImageOps.pad(view, (28, 28), Image.LANCZOS, color=255))
+            view = np.asarray(view.filter(ImageFilter.UnsharpMask(1, 50, 0)) if plain else view)
+            views += [view, view[:, ::-1]]
+    return np.stack(views)[..., None]
 
 
 def _on_plain(image):
     """Return `image` without a plain frame, and the garment's mask if the background is plain."""
     photo = np.asarray(image)
-    rim = np.concatenate([photo[0], photo[-1], photo[:, 0], photo[:, -1]])
+    rim = _rim(photo)
     background = np.median(rim, axis=0)
     if (np.abs(rim - background).max(axis=1) <= 2).mean() < 0.5:
         return image, None
     mask = np.abs(photo - background).max(axis=2) > 4
-    box = Image.fromarray(mask).getbbox() or (0, 0, *image.size)
+    left, top, right, bottom = box = Image.fromarray(mask).getbbox() or (0, 0, *image.size)
     # A full rectangle on one colour is a photo in a frame.
-    framed = box != (0, 0, *image.size) and mask[box[1] : box[3], box[0] : box[2]].mean() > 0.98
+    framed = box != (0, 0, *image.size) and mask[top:bottom, left:right].mean() > 0.98
     return _on_plain(image.crop(box)) if framed else (image, mask)
 
 
-def _narrowing(mask):
-    """Return the factor by which the garment in the trimmed `mask` is narrowed.
-
-    The median T-shirt laid flat at home is 0.99 times as wide as high, in Fashion-MNIST 0.79 times.
-    Shoes keep their shape: seen from the side they are not symmetrical, or they are very wide.
-    """
-    ratio = mask.shape[1] / mask.shape[0]
-    mirrored = mask[:, ::-1]
-    symmetry = (mask & mirrored).sum() / (mask | mirrored).sum()
-    return min(0.8, 0.9 / ratio) if symmetry > 0.65 and ratio < 1.6 else 1
+def _rim(array):
+    return np.concatenate([array[0], array[-1], array[:, 0], array[:, -1]])
 
 
 def _grabbed(image):
     """Return the garment's mask from GrabCut (Rother and others, 2004): the rim is background."""
-    small = image.copy()
-    small.thumbnail((160, 160), Image.Resampling.BOX)  # GrabCut on more is slower, and no better
-    rim = max(2, round(RIM * min(small.size)))
-    if min(small.size) <= 2 * rim:
-        return np.zeros((image.height, image.width), bool)
-    mask = np.full((small.height, small.width), cv2.GC_BGD, np.uint8)
-    mask[rim:-rim, rim:-rim] = cv2.GC_PR_FGD
-    cv2.setRNGSeed(0)  # GrabCut's result depends on what OpenCV drew before
-    cv2.grabCut(np.asarray(small), mask, None, None, None, 4, cv2.GC_INIT_WITH_MASK)
+    scale = 160 / max(image.size)  # GrabCut on more is slower, and no better
+    width, height = size = [max(8, round(scale * side)) for side in image.size]
+    small, rim = np.asarray(image.resize(size, Image.BOX)), max(2, round(RIM * min(size)))
+    mask, inner = np.zeros((height, width), np.uint8), (rim, rim, width - 2 * rim, height - 2 * rim)
+    with ThreadPoolExecutor(1) as fresh:  # in a new thread OpenCV's random state is always the same
+        way = None, None, 4, cv2.GC_INIT_WITH_RECT
+        fresh.submit(cv2.grabCut, small, mask, inner, *way).result()
     garment = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
     garment = cv2.morphologyEx(garment, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
     contours, _ = cv2.findContours(garment, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    filled = np.zeros_like(garment)
-    if contours:  # the largest connected part, its holes filled
-        cv2.drawContours(filled, [max(contours, key=cv2.contourArea)], -1, 1, cv2.FILLED)
+    largest = sorted(contours, key=cv2.contourArea)[-1:]
+    filled = cv2.drawContours(np.zeros_like(garment), largest, -1, 1, cv2.FILLED)
     return cv2.resize(filled, image.size, interpolation=cv2.INTER_LINEAR) > 0
 
 
-def _doubt(mask, plain, pixels):
-    share = mask.mean()
-    if share < 0.02:
+def _doubt(mask, plain, views):
+    if mask.mean() < 0.02:
         return "no garment was found"
-    if share > 0.9:
+    if mask.mean() > 0.9:
         return "no background was found"
     rim = 1 + round(1.5 * RIM * min(mask.shape))  # GrabCut never takes the rim itself
     inner = mask[rim:-rim, rim:-rim]
-    edge = np.concatenate([inner[0], inner[-1], inner[:, 0], inner[:, -1]])
-    if not plain and edge.mean() > 0.2:
+    if not plain and inner.size and _rim(inner).mean() > 0.2:
         return "the garment is cut off at the edge"
-    return "there is almost no contrast" if np.ptp(pixels) < 40 else ""
+    return "there is almost no contrast" if np.ptp(views) < 40 else ""

@@ -1,19 +1,32 @@
 """Any file, bytes, array or image becomes an upright RGB picture, or is refused in one sentence."""
 
 import io
-import warnings
-from contextlib import nullcontext
-from pathlib import Path
+import math
+import os
+import re
+from contextlib import suppress
 
+import cv2
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from fmnist_utils.errors import UserError
 
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000")
+HEIC = rb"....ftyp(hei|hev|mif|msf)"
+MAGIC = re.compile(  # how the files begin that can be read
+    rb"\xff\xd8\xff|\x89PNG|RIFF....WEBP|....ftypavi|GIF8|BM....\0\0\0\0|II\*\0|MM\0\*"
+    rb"|\0\0\0\x0cjP  |\xff\x4f\xff\x51|" + HEIC,
+    re.DOTALL,
+)
+# Width and height in a PNG's header and in a JPEG's.
+SIZES = re.compile(rb"IHDR(....)(....)|\xff[\xc0-\xc2]\0.\x08(..)(..)", re.DOTALL)
+ADDRESS = re.compile(r"\w{2,}:/|data:")
+TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # EXIF's orientation to Pillow's Transpose
+CHANNELS = (), (1,), (3,), (4,)  # the shapes of an array's pixels
 MAX_BYTES = 50_000_000
-MAX_PIXELS = 110_000_000
-SIDE = 1024  # pixels that are enough for a result of 28
+MAX_PIXELS = 55_000_000  # of what is decoded at full size; a JPEG may have twice as many
+SIDE = 36 * 28  # pixels that are enough for a result of 28
 
 
 class PhotoError(UserError):
@@ -21,85 +34,143 @@ class PhotoError(UserError):
 
 
 def read(source) -> Image.Image:
-    """Return the picture in `source` as an upright RGB image, no larger than 1024 pixels a side.
+    """Return the picture in `source` as an upright RGB image, no larger than 1008 pixels a side.
 
-    `source` is a path, bytes, a file object, a numpy array (grey, RGB or RGBA; 8 or 16 bits, or
+    `source` is a path, bytes, a file object, a numpy array (grey, RGB or RGBA; whole numbers or
     floats) or a PIL image. Transparency is laid on white. Raises PhotoError for what can't be used.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # Pillow's about odd or large pictures
-            image = _rgb(_opened(source))
+        image = _rgb(_opened(source))
         if min(image.size) < 8:
             raise PhotoError(f"is {image.width} × {image.height} pixels; give a larger one")
         if all(low == high for low, high in image.getextrema()):
             raise PhotoError("is of one colour throughout; give a photo of a garment")
-        image.thumbnail((SIDE, SIDE), Image.Resampling.BOX)
+        image.thumbnail((SIDE, SIDE), Image.BOX)
         return image
     except PhotoError as error:
         wrong = error
+    except FileNotFoundError:
+        wrong = "does not exist; check the path"
     except Image.DecompressionBombError:
-        wrong = f"has more than {MAX_PIXELS // 10**6} megapixels; give a smaller one"
+        most = f"{MAX_PIXELS // 10**6}, or as a JPEG {2 * MAX_PIXELS // 10**6} megapixels"
+        wrong = f"has more than {most}; give a smaller one"
+    except UnidentifiedImageError:
+        wrong = "is not a picture that can be read, or a drawing (SVG); save it as JPEG or PNG"
     except Exception as error:  # damaged files make Pillow raise almost anything
-        wrong = f"is damaged ({error}); copy it from its source again"
-    raise PhotoError(f"{source if isinstance(source, (str, Path)) else 'The picture'} {wrong}.")
+        wrong = f"is damaged or cannot be read ({error!s:.200}); copy it from its source again"
+    raise PhotoError(f"{name(source)} {wrong}.")
+
+
+def name(source):
+    """Return what a sentence or a table calls `source`: printable, and not too long."""
+    text = str(source) if isinstance(source, (str, os.PathLike)) else "The picture"
+    text = "".join(each if each.isprintable() else "�" for each in text) or "''"
+    return text if len(text) <= 200 else f"{text[:99]} … {text[-99:]}"
 
 
 def _opened(source):
+    """Return an upright image of any mode, from OpenCV where odd metadata make Pillow give up."""
     if isinstance(source, np.ndarray):
-        source = _from_array(source)
-    elif not isinstance(source, Image.Image):
-        source = _from_content(_content(source))
-    if source.width * source.height > MAX_PIXELS:
-        raise Image.DecompressionBombError
-    return ImageOps.exif_transpose(source)
+        return _from_array(source)
+    if isinstance(source, Image.Image):
+        return _upright(source)
+    content = _content(source)
+    try:
+        return _upright(_decoder(content))
+    except (PhotoError, Image.DecompressionBombError):
+        raise
+    except Exception:
+        if (array := _by_opencv(content)) is None:
+            raise
+        return _from_array(array)
 
 
 def _content(source):
+    if isinstance(source, (str, os.PathLike)):
+        if ADDRESS.match(str(source)):
+            raise PhotoError("is an address; download the picture, and give its file")
+        if os.path.exists(source) and not os.path.isfile(source):
+            raise PhotoError("is a folder or a device; give a picture, or the folder to classify")
+        with open(source, "rb") as file:
+            return _content(file)
+    with suppress(AttributeError, OSError):
+        source.seek(0)
     try:
-        with open(source, "rb") if isinstance(source, (str, Path)) else nullcontext(source) as file:
-            content = file.read(MAX_BYTES + 1) if hasattr(file, "read") else file
-        content = bytes(memoryview(content))  # which refuses text and numbers
-    except FileNotFoundError:
-        raise PhotoError("does not exist; check the path") from None
-    except IsADirectoryError:
-        raise PhotoError("is a folder; give a picture, or the folder to classify") from None
+        content = source.read(MAX_BYTES + 1) if hasattr(source, "read") else source
+        content = bytes(memoryview(content))
     except Exception as error:  # what is not a file raises whatever it likes
         wanted = "a path, bytes, a file opened with 'rb', an array or a PIL image"
         raise PhotoError(f"cannot be read ({error}); give {wanted}") from None
-    if not content:
-        raise PhotoError("is empty; save the picture again")
     if len(content) > MAX_BYTES:
         raise PhotoError(f"is larger than {MAX_BYTES // 10**6} MB; give a smaller one")
+    if not content:
+        raise PhotoError("is empty; save the picture again")
     return content
 
 
-def _from_content(content):
-    if content[4:8] == b"ftyp" and content[8:11] in (b"hei", b"hev", b"mif", b"msf"):
-        raise PhotoError("is a HEIC file; save it as JPEG")
-    try:
-        image = Image.open(io.BytesIO(content), formats=FORMATS)
-    except UnidentifiedImageError:
-        if b"<svg" in content[:1000].lower():
-            raise PhotoError("is a drawing (SVG); save it as PNG") from None
-        raise PhotoError("is not a picture that can be read; save it as JPEG or PNG") from None
-    image.draft(None, (SIDE // 2, SIDE // 2))  # from where JPEG may be decoded at a smaller scale
+def _decoder(content):
+    """Return an image that is not decoded yet, and will be at a smaller scale where that can be."""
+    if re.match(HEIC, content, re.DOTALL):
+        try:
+            from pillow_heif import HeifImageFile
+        except ImportError:
+            advice = "pip install pillow-heif, or save it as JPEG"
+            raise PhotoError(f"is a HEIC file; {advice}") from None
+        return HeifImageFile(io.BytesIO(content))
+    image = Image.open(io.BytesIO(content), formats=FORMATS)
+    if math.prod(image.size) <= 2 * MAX_PIXELS:
+        image.draft(None, (SIDE // 2, SIDE // 2))
+    if image.format == "JPEG2000" and max(image.size) > 2 * SIDE:
+        image.reduce = 1
     return image
 
 
+def _by_opencv(content):
+    """Return the pixels of a PNG or JPEG, or None if it ends early: what follows changes them."""
+    sizes = [math.prod(int.from_bytes(n) for n in each if n) for each in SIZES.findall(content)]
+    if not 0 < max(sizes, default=0) <= 2 * MAX_PIXELS:
+        return None
+    transparent = content[1:4] == b"PNG" and content[25] in (4, 6)
+    flag = cv2.IMREAD_UNCHANGED if transparent else cv2.IMREAD_COLOR
+    content = re.sub(rb"bKGD|acTL|fcTL", b"teXt", content)  # the chunks that it doesn't pass over
+    ends = b"\xff\xd9", bytes(999) + b"\xff\xd9"  # the end of a JPEG, which may be missing
+    one, other = (cv2.imdecode(np.frombuffer(content + end, np.uint8), flag) for end in ends)
+    if one is None or not np.array_equal(one, other):
+        return None
+    return cv2.cvtColor(one, cv2.COLOR_BGRA2RGBA if transparent else cv2.COLOR_BGR2RGB)
+
+
+def _upright(image):
+    """Return `image` upright, and reduced before anything else, as copies of it are dear."""
+    if math.prod(image.size) > MAX_PIXELS:
+        raise Image.DecompressionBombError
+    image.load()
+    scale, turn = max(1, max(image.size) / (2 * SIDE)), None
+    image = image.resize([max(1, round(side / scale)) for side in image.size], Image.NEAREST)
+    with suppress(Exception):  # damaged metadata refuse no pixels
+        turn = TURNS.get(image.getexif().get(0x0112))
+    return image if turn is None else image.transpose(turn)
+
+
 def _from_array(array):
-    """Return an 8-bit image; the array's values tell whether white is 1, 255 or 65535."""
-    array = array.squeeze(axis=2) if array.shape[2:] == (1,) else array
-    fits = array.ndim >= 2 and array.shape[2:] in ((), (3,), (4,)) and array.size
+    """Return an 8-bit image: the type and the bulk of the values tell what black and white are."""
+    fits = array.ndim >= 2 and array.shape[2:] in CHANNELS and array.size
     if not fits or array.dtype.kind not in "biuf":
         wanted = "numbers of shape (height, width), with 1, 3 or 4 channels after it or none"
         raise PhotoError(f"is an array of {array.dtype} {array.shape}; give {wanted}")
+    if math.prod(array.shape[:2]) > 2 * MAX_PIXELS:
+        raise Image.DecompressionBombError
+    step = -(-max(array.shape[:2]) // (2 * SIDE))
+    array = np.ascontiguousarray(array[::step, ::step])
+    array = array[..., 0] if array.shape[2:] == (1,) else array
     if not np.isfinite(array).all():
         raise PhotoError("holds NaN or infinity; give finite numbers")
-    if array.dtype != np.uint8:
-        low, high = float(array.min()), float(array.max())
-        fitting = [(0, top) for top in (1, 255, 65535) if low >= 0 and high <= top]
-        low, top = fitting[0] if fitting else (low, high - low or 1)
-        array = np.round((array.astype(np.float64) - low) * (255 / top)).astype(np.uint8)
+    if array.dtype != np.uint8 or array.max() <= 1:
+        low, high = np.percentile(array.astype(np.float64), (0.5, 99.5))
+        tops = (2**bits - 1 for bits in (1, 8, 10, 12, 14, 16))
+        top = next((top for top in tops if high <= 1.05 * top), high)
+        low, high = (0, top) if low >= -0.05 * top else (low, high)
+        array = np.interp(array, (low, high), (0, 255)).round().astype(np.uint8)
     return Image.fromarray(array)
 
 
@@ -109,10 +180,14 @@ def _rgb(image):
         transparent, array = image.info.get("transparency"), np.asarray(image)
         image = _from_array(array)
         if transparent is not None:
-            image.putalpha(Image.fromarray(np.where(array == transparent, 0, 255).astype(np.uint8)))
-    if image.mode == "La":  # Pillow converts it to nothing but LA
-        image = image.convert("LA")
+            image.putalpha(Image.fromarray(array != transparent))
+    image = image.convert("LA") if image.mode == "La" else image  # it converts to nothing else
     if image.has_transparency_data:
         image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return image.copy() if image.mode == "RGB" else image.convert("RGB")
+        alpha = np.asarray(image)[..., 3:]
+        if alpha.any():  # some write 0 everywhere, and mean nothing by it
+            image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
+            # A white garment is made to differ from the white around it.
+            white = (alpha > 127) & (np.asarray(image).min(axis=2, keepdims=True) > 250)
+            image = Image.fromarray(np.where(white, np.uint8(250), image))
+    return image.convert("RGB")

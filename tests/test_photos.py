@@ -1,9 +1,17 @@
+import io
+import os
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image, ImageOps
 
 from fmnist_utils import data, photos, store
+from fmnist_utils.model import RECIPES
 from fmnist_utils.pictures import read
+
+NOISE = np.random.default_rng(0).integers(0, 256, (200, 200, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -15,12 +23,38 @@ def garments(splits):
 
 def test_what_is_like_the_dataset_is_labelled_as_well(garments, splits):
     images, labels = (each[:1000] for each in splits.test)
-    prepared = np.stack([photos.prepare(read(garment)).pixels for garment in garments])
-    for name, as_well in (("baseline", True), ("improved", False)):  # 92.9 % instead of 95.0 %
+    prepared = [photos.prepare(read(garment)) for garment in garments]
+    assert not any(each.warning for each in prepared)
+    views = [each.views for each in prepared]
+    starts = np.cumsum([0, *map(len, views[:-1])])
+    for name in RECIPES:
         network = store.load(name).model
-        answers = (network.predict(pixels, verbose=0) for pixels in (images, prepared))
-        before, after = ((answer.argmax(axis=1) == labels).mean() for answer in answers)
-        assert (abs(after - before) <= 0.01) == as_well, name
+        before = (network.predict(images, verbose=0).argmax(axis=1) == labels).mean()
+        logarithms = np.log(network.predict(np.concatenate(views), verbose=0))
+        answers = np.add.reduceat(logarithms, starts).argmax(axis=1)
+        assert (answers == labels).mean() >= before - 0.01, name
+
+
+def test_images_of_the_dataset_are_taken_as_they_are(splits):
+    network, images = store.load("compact").model, splits.test.images[:200]
+    enlarged = [Image.fromarray(image.squeeze()).resize((84, 84), 0) for image in images[:20]]
+    expected = network.predict(images, verbose=0)
+    for sources in (images, images / 255, enlarged):
+        for item, answer in zip(photos.classify(network, sources), expected, strict=False):
+            assert item.probability == pytest.approx(answer.max(), abs=1e-5)
+            assert item.label == data.CLASS_NAMES[answer.argmax()]
+            assert not item.prepared.warning
+
+
+def test_on_transparency_a_garment_is_what_is_opaque(splits):
+    network, images = store.load("improved").model, splits.test.images[:100, ..., 0]
+    pale = [np.dstack([255 - image // 10] * 3 + [255 * (image > 8)]) for image in images]
+    large = [each.repeat(10, axis=0).repeat(10, axis=1).astype(np.uint8) for each in pale]
+    labels = [item.label for item in photos.classify(network, large)]
+    right = np.array(data.CLASS_NAMES)[splits.test.labels[:100]]
+    assert (np.array(labels) == right).mean() > 0.8
+    white = np.where([[[True] * 3 + [False]]], np.uint8(255), large[0])
+    assert photos.classify(network, white)[0].label == right[0]
 
 
 def on(background, garment, place, colour=None):
@@ -42,8 +76,8 @@ def wood(size):
 def test_the_same_picture_gives_the_same_result_whatever_came_before(garments):
     """In the colours of the wood, so that GrabCut's own draws would make a difference."""
     images = [on(wood((400, 500)), each, (60, 110), (165, 118, 75)) for each in garments[4:12]]
-    forward = [photos.prepare(image).pixels for image in images]
-    backward = [photos.prepare(image).pixels for image in reversed(images)][::-1]
+    forward = [photos.prepare(image).views for image in images]
+    backward = [photos.prepare(image).views for image in reversed(images)][::-1]
     assert all((one == other).all() for one, other in zip(forward, backward, strict=True))
 
 
@@ -59,35 +93,120 @@ def test_the_prepared_picture_hardly_changes_with_size_padding_and_background(ga
         (photo, ImageOps.expand(photo, (50, 100), "white"), 6),
         (photo, photo.resize((800, 1000)), 6),
     ):
-        first, second = (photos.prepare(read(each)).pixels.astype(int) for each in (one, other))
+        first, second = (photos.prepare(read(each)).views[0].astype(int) for each in (one, other))
         assert np.abs(first - second).mean() < most
 
 
-def test_doubts_are_named_and_thin_pictures_doubted_at_most(garments):
-    boot, rng = garments[0].convert("RGB"), np.random.default_rng(0)
+def test_doubts_are_named(garments):
+    boot = garments[0].convert("RGB")
     assert not photos.prepare(boot).warning
     assert "contrast" in photos.prepare(boot.point(lambda value: 235 + value // 13)).warning
-    assert photos.prepare(read(rng.integers(0, 255, (200, 200, 3), np.uint8))).warning
-    for size in ((8, 1024), (400, 8), (9, 9)):
-        noise = read(rng.integers(0, 256, size, np.uint8))
-        assert photos.prepare(noise).pixels.shape == (28, 28, 1)
+    assert photos.prepare(read(NOISE)).warning
+
+
+def shapes():
+    """Yield pictures of 1,000 lines, dots, crosses and letters, on white or on noise."""
+    rng = np.random.default_rng(0)
+    for number in range(1000):
+        height, width = np.exp(rng.uniform(np.log(8), np.log(300), 2)).astype(int)
+        picture = np.full((height, width, 3), 255, np.uint8)
+        if number % 2:
+            picture = rng.integers(0, 256, picture.shape, np.uint8)
+        for _ in range(rng.integers(1, 4)):
+            top, left = rng.integers(0, (height, width))
+            tall, wide = rng.choice([1, 2, 5, 60, 300], 2)
+            step = rng.choice([1, 1, 3])
+            picture[top : top + tall : step, left : left + wide : step] = rng.integers(0, 250, 3)
+        yield picture
+
+
+def test_whatever_the_shape_there_is_an_answer_or_a_sentence():
+    for picture in (*shapes(), NOISE[:8], NOISE[:, :8].repeat(9, axis=0), NOISE[:9, :9]):
+        prepared = photos.prepare(read(picture))
+        assert prepared.views.dtype == np.uint8
+        assert prepared.views.shape[1:] == (28, 28, 1)
 
 
 def test_classify_takes_folders_and_survives_a_bad_file(garments, tmp_path, splits):
     for number, image in enumerate(garments[:5]):
         image.save(tmp_path / f"{number}.png")
     (tmp_path / "bad.jpg").write_bytes(b"nothing")
-    (tmp_path / "notes.txt").write_text("not a picture")
     network = store.load("baseline").model
     items = photos.classify(network, tmp_path)
     assert [item.source.name for item in items] == [*(f"{n}.png" for n in range(5)), "bad.jpg"]
     assert "bad.jpg is not a picture" in items[-1].error
     right = [data.CLASS_NAMES[label] for label in splits.test.labels[:5]]
-    by_pattern = photos.classify(network, str(tmp_path / "?.png"))
-    assert [item.label for item in items[:5]] == [item.label for item in by_pattern] == right
-    [answers] = network.predict(items[0].prepared.pixels[None], verbose=0)
-    expected = dict(zip(data.CLASS_NAMES, answers, strict=True))
-    assert dict(items[0].ranking) == pytest.approx(expected)
+    alone = [photos.classify(network, tmp_path / f"{number}.png")[0] for number in range(5)]
+    assert [item.label for item in items[:5]] == [item.label for item in alone] == right
+    assert [item.ranking for item in items[:5]] == [item.ranking for item in alone]
+    answers = np.exp(np.log(network.predict(items[0].prepared.views, verbose=0)).mean(axis=0))
+    expected = dict(zip(data.CLASS_NAMES, answers / answers.sum(), strict=True))
+    assert dict(items[0].ranking) == pytest.approx(expected, abs=1e-4)
     assert items[0].ranking[0] == (items[0].label, items[0].probability)
-    with pytest.raises(ValueError, match="no picture"):
-        photos.classify(network, tmp_path / "*.bmp")
+
+
+@pytest.fixture
+def shoot(garments, tmp_path, monkeypatch):
+    """A folder with six pictures, of which two have odd names, other things, and loops of links."""
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "shoot [2024]"
+    for name in ("a.png", "b.jfif", "c", "sub/d.png", "sub/e.apng", "._x.png", ".hidden/y.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        garments[0].save(folder / name, "JPEG" if name == "b.jfif" else "PNG")
+    for name in ("notes.txt", ".DS_Store", "film.mp4"):
+        (folder / name).write_bytes(b"nothing")
+    os.mkfifo(folder / "cam.jpg")
+    for name in ("sub/up", "here", "again"):
+        (folder / name).symlink_to(folder)
+    (tmp_path / "elsewhere").mkdir()
+    garments[1].save(tmp_path / "elsewhere/f.png")
+    (folder / "link").symlink_to(tmp_path / "elsewhere")
+    return "shoot [2024]"
+
+
+class Fixed:
+    """A network that always gives the same answer, so that only the sources matter."""
+
+    @staticmethod
+    def predict_on_batch(views):
+        return np.full((len(views), 10), 0.1, np.float32)
+
+
+def found(sources):
+    return sorted(Path(str(item.source)).name for item in photos.classify(Fixed, sources))
+
+
+def test_a_folder_gives_every_picture_once_and_says_what_is_left_out(shoot, capsys):
+    everything = ["a.png", "b.jfif", "c", "d.png", "e.apng", "f.png"]
+    assert found(shoot) == everything
+    assert f"{shoot}: 5 files are left out" in capsys.readouterr().out
+    assert found(f"{shoot}/**") == found(Path(shoot) / "**/*") == everything
+    assert found(f"{shoot}/**/*.png") == ["a.png", "d.png", "f.png"]
+    assert found(f"{shoot}/*.png") == found("*/?.png")[:1] == ["a.png"]
+    assert found("*[2024]/sub/*") == ["d.png", "e.apng"]
+
+
+def test_sources_are_anything_that_can_be_gone_through(shoot, garments):
+    names = ["a.png", "b.jfif"]
+    paths = [f"{shoot}/{name}" for name in names]
+    for sources in (
+        iter(paths),
+        tuple(paths),
+        pd.Series(paths),
+        np.array(paths),
+        dict.fromkeys(paths),
+    ):
+        assert found(sources) == names
+    assert found(Path(shoot).glob("?.*")) == ["._x.png", *names][1:]
+    file = io.BytesIO(Path(paths[0]).read_bytes())
+    items = photos.classify(
+        Fixed, [file, file, file.getvalue(), garments[0], np.asarray(garments[0])]
+    )
+    assert [item.label for item in items] == ["T-shirt/top"] * 5
+    for nothing in ([], iter([]), f"{shoot}/*.bmp", "elsewhere/sub*"):
+        with pytest.raises(ValueError, match="no picture"):
+            photos.classify(Fixed, nothing)
+    for address in ("", "https://example.org/?a.jpg", "nowhere.jpg"):
+        [item] = photos.classify(Fixed, address)
+        assert item.error.count(".") <= 3
+        assert item.error.endswith((".",))
