@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from PIL import Image, ImageChops, ImageFilter, ImageOps
-from tqdm import tqdm
 
 from fmnist_utils import data, photos, pictures, store
 from fmnist_utils.model import RECIPES
@@ -38,22 +37,25 @@ def authors_steps(image):
     return np.asarray(ImageOps.invert(square.convert("L")))
 
 
-WAYS = {
+WAYS = {  # whose result the network sees as it is, in one view
     "resized, grey": lambda image: np.asarray(image.convert("L").resize((28, 28))),
     "resized, grey, inverted": lambda image: 255 - WAYS["resized, grey"](image),
     "the dataset's authors' steps": authors_steps,
-    "here": lambda image: photos.prepare(image).pixels[..., 0],
+    "here, one view": lambda image: photos.prepare(image).views[0, ..., 0],
 }
 
 
-def names(network, pixels):
-    predicted = network.predict(np.stack(pixels)[..., None], verbose=0).argmax(axis=1)
-    return np.array(data.CLASS_NAMES)[predicted]
+def names(network, images):
+    """Return what each image of a batch, seen once, is called."""
+    return np.array(data.CLASS_NAMES)[network.predict(images, verbose=0).argmax(axis=1)]
 
 
-def accuracy_by_kind(called, kinds):
-    right = pd.Series([name in KINDS[kind] for name, kind in zip(called, kinds, strict=True)])
-    shares = right.groupby(kinds).mean()
+def right(called, kinds):
+    return pd.Series([name in KINDS[kind] for name, kind in zip(called, kinds, strict=True)])
+
+
+def by_kind(rights, kinds):
+    shares = rights.groupby(kinds).mean()
     return {**shares, "mean of the garments": shares.drop("shoes").mean()}
 
 
@@ -61,22 +63,28 @@ def main(folder):
     files = [path for kind in KINDS for path in sorted(Path(folder, kind).glob("*"))]
     kinds = [path.parent.name for path in files]
     images = [pictures.read(path) for path in files]
-    pixels = {way: [prepare(each) for each in tqdm(images, way)] for way, prepare in WAYS.items()}
+    seen = {way: np.stack(list(map(once, images)))[..., None] for way, once in WAYS.items()}
     test = data.Split(*(array[:1000] for array in data.load().test))
+    classes = np.array(data.CLASS_NAMES)[test.labels]
     large = [Image.fromarray(255 - each.squeeze()).resize((280, 280), 0) for each in test.images]
-    prepared = [WAYS["here"](each.convert("RGB")) for each in tqdm(large, "test images")]
-    right = np.array(data.CLASS_NAMES)[test.labels]
-    report = {"photos": Counter(kinds), "accuracy": {}, "test images": {}}
+    report = {"photos": Counter(kinds), "accuracy": {}, "test images": {}, "right": {}}
     for name in RECIPES:
         network = store.load(name).model
-        ways = {way: accuracy_by_kind(names(network, each), kinds) for way, each in pixels.items()}
+        called = {way: names(network, each) for way, each in seen.items()}
+        items = photos.classify(network, images)
+        called["here"] = [item.label for item in items]
+        ways = {way: by_kind(right(each, kinds), kinds) for way, each in called.items()}
         report["accuracy"][name] = ways
-        test_images = {"as they are": test.images[..., 0], "through `prepare`": prepared}
+        sure = np.where([item.probability < photos.SURE for item in items], "unsure", "sure")
+        report["right"][name] = right(called["here"], kinds).groupby(sure).mean().to_dict()
+        through = [item.label for item in photos.classify(network, large)]
+        answers = {"as they are": names(network, test.images), "through `prepare`": through}
         report["test images"][name] = {
-            how: float((names(network, each) == right).mean()) for how, each in test_images.items()
+            how: float((np.array(each) == classes).mean()) for how, each in answers.items()
         }
         print(name, pd.DataFrame(ways).map("{:.1%}".format).to_string(), sep="\n", end="\n\n")
-    print(pd.DataFrame(report["test images"]).map("{:.1%}".format))
+    for figures in ("test images", "right"):
+        print(figures, pd.DataFrame(report[figures]).map("{:.1%}".format).to_string(), sep="\n")
     Path("benchmarks/photos.json").write_text(json.dumps(report, indent=1) + "\n")
 
 

@@ -9,9 +9,8 @@ import numpy as np
 class Batches(keras.utils.PyDataset):
     """All batches of a training: images `uint8 (B, 28, 28, 1)`, labels `float32 (B, 10)`.
 
-    Batch 0 is the first of `first_epoch`. Order and augmentation derive from `(seed, epoch)` alone.
-    The batches never end (TensorFlow can take a minute to close a finite dataset): give `fit` the
-    `steps_per_epoch`, and `shuffle=False`.
+    Batch 0 is `first_epoch`'s first; each derives from `(seed, epoch)` alone. They never end, as
+    TensorFlow can take a minute to close what does: give `fit` `steps_per_epoch`, `shuffle=False`.
     """
 
     num_batches = None
@@ -20,16 +19,13 @@ class Batches(keras.utils.PyDataset):
         super().__init__()
         # Smoothing the labels here, not in the loss, leaves the validation loss as it is.
         self.labels = np.eye(10, dtype=np.float32)[split.labels] * (1 - smoothing) + smoothing / 10
-        self.images = split.images
-        self.batch_size, self.augmentations = batch_size, augmentations
-        self.seed, self.first_epoch = seed, first_epoch
+        self.images, self.batch_size, self.augmentations = split.images, batch_size, augmentations
         self.steps_per_epoch = -(-len(self.images) // batch_size)
+        self.seed, self.first_step = seed, first_epoch * self.steps_per_epoch
 
     def __getitem__(self, step):
-        epochs, index = divmod(step, self.steps_per_epoch)
-        epoch = self.first_epoch + epochs
-        order = _order(len(self.images), self.seed, epoch)
-        chosen = order[index * self.batch_size : (index + 1) * self.batch_size]
+        epoch, index = divmod(self.first_step + step, self.steps_per_epoch)
+        chosen = _order(len(self.images), self.batch_size, self.seed, epoch)[index]
         images = self.images[chosen]
         generator = np.random.default_rng((self.seed, epoch, index))
         for name in self.augmentations:
@@ -38,8 +34,8 @@ class Batches(keras.utils.PyDataset):
 
 
 @lru_cache(maxsize=2)
-def _order(count, seed, epoch):
-    return np.random.default_rng((seed, epoch)).permutation(count)
+def _order(n, size, seed, epoch):
+    return np.split(np.random.default_rng((seed, epoch)).permutation(n), range(size, n, size))
 
 
 def flip(images, generator):
@@ -80,8 +76,7 @@ def salt_and_pepper(images, generator):
 
 def tone(images, generator):
     """Brighten or darken the middle greys of each image: pixels to a power of 1/2 to 2."""
-    power = _each(2 ** generator.uniform(-1, 1, len(images)))
-    return _pixels(255 * (images / 255) ** power)
+    return _pixels(255 * (images / 255) ** _each(2 ** generator.uniform(-1, 1, len(images))))
 
 
 def _each(values):
@@ -93,5 +88,4 @@ def _pixels(values):
     return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
-_functions = flip, shift, erase, gaussian_noise, salt_and_pepper, tone
-AUGMENTATIONS = {function.__name__: function for function in _functions}
+AUGMENTATIONS = {f.__name__: f for f in (flip, shift, erase, gaussian_noise, salt_and_pepper, tone)}

@@ -10,10 +10,8 @@ import numpy as np
 
 from fmnist_utils.errors import UserError
 
-CLASS_NAMES = (
-    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
-    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
-)
+CLASS_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
+CLASS_NAMES += ("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
 
 # SHA-256 of the decompressed files: mirrors compress anew, so the .gz differ between them.
 PAYLOAD_SHA256 = {
@@ -24,10 +22,9 @@ PAYLOAD_SHA256 = {
 }
 MIRROR = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 DEBIAN_DIRECTORY = Path("/usr/share/datasets/fashion-mnist")
-WAYS_OUT = (
-    "connect to the network, or install Debian's package dataset-fashion-mnist (`make data` unpacks"
-    " it without root), or set FMNIST_DIR to a folder with the four official .gz files"
-)
+WAYS_OUT = "connect to the network, or install Debian's package dataset-fashion-mnist"
+WAYS_OUT += " (`make data` unpacks it without root), or set FMNIST_DIR to a folder"
+WAYS_OUT += " with the four official .gz files"
 
 
 class Split(NamedTuple):
@@ -48,20 +45,15 @@ class Splits(NamedTuple):
 def load(directory=None) -> Splits:
     """Return Fashion-MNIST as train (50,000), validation (10,000) and test (10,000) splits.
 
-    The files come from `directory`, or else from the folder that the environment variable
-    FMNIST_DIR names, or else each from the first of these that has it whole: Keras' cache, Debian's
-    package dataset-fashion-mnist, a download. Raises UserError where there is no official file.
+    Each file comes from `directory`, else the environment variable FMNIST_DIR's, else the first of
+    Keras' cache, Debian's package and a download that has it whole; raises UserError if none has.
     """
-    official, test = (
-        Split(
-            _payload(f"{part}-images-idx3-ubyte", directory)[16:].reshape(-1, 28, 28, 1),
-            _payload(f"{part}-labels-idx1-ubyte", directory)[8:].astype(np.int64),
-        )
-        for part in ("train", "t10k")
-    )
-    chosen = np.isin(np.arange(len(official.labels)), validation_indices(official.labels))
-    train = Split(official.images[~chosen], official.labels[~chosen])
-    return Splits(train, Split(official.images[chosen], official.labels[chosen]), test)
+    files = [_payload(name, directory) for name in PAYLOAD_SHA256]
+    images, test_images = (file[16:].reshape(-1, 28, 28, 1) for file in files[::2])
+    labels, test_labels = (file[8:].astype(np.int64) for file in files[1::2])
+    chosen = np.isin(np.arange(len(labels)), validation_indices(labels))
+    train, validation = (Split(images[part], labels[part]) for part in (~chosen, chosen))
+    return Splits(train, validation, Split(test_images, test_labels))
 
 
 def validation_indices(labels):
@@ -87,18 +79,16 @@ def check(split):
 
 def _payload(name, directory):
     """Return the checked content of one file, `uint8`, from the first source that has it."""
-    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").absolute()
     cached = home / "datasets/fashion-mnist" / f"{name}.gz"
-    sources = [(_read, cached), (_read, DEBIAN_DIRECTORY / cached.name), (_download, cached)]
-    chosen = directory or os.environ.get("FMNIST_DIR")
-    if chosen:
-        sources = [(_read, Path(chosen).expanduser() / cached.name)]
+    sources = [("read", cached), ("read", DEBIAN_DIRECTORY / cached.name), ("downloaded", cached)]
+    if chosen := directory or os.environ.get("FMNIST_DIR"):
+        sources = [("read", Path(chosen).expanduser() / cached.name)]
     problems = []
-    for source, path in sources:
+    for how, path in sources:
         try:
-            return source(path)
+            return _read(path) if how == "read" else _download(path)
         except Exception as error:  # zlib, gzip and get_file raise many kinds
-            how = "downloaded" if source is _download else "read"
             problems.append(f"{path} cannot be {how} ({error})")
     raise UserError(f"{', '.join(problems)}; {WAYS_OUT}.")
 
@@ -106,20 +96,17 @@ def _payload(name, directory):
 def _read(path):
     """Return the decompressed content of `path`; raise an error unless it is the official one."""
     payload = gzip.decompress(path.read_bytes())
-    found = hashlib.sha256(payload).hexdigest()
-    if found != PAYLOAD_SHA256[path.stem]:
+    if (found := hashlib.sha256(payload).hexdigest()) != PAYLOAD_SHA256[path.stem]:
         raise ValueError(f"it is not Fashion-MNIST's, its content has the SHA-256 {found}")
     return np.frombuffer(payload, np.uint8)
 
 
 def _download(target):
     """Fetch `target` from Keras' mirror, under another name until checked; return its content."""
-    import keras
+    from keras.utils import get_file
 
     partial = target.with_name(f"{target.stem}.part")
-    target.parent.mkdir(parents=True, exist_ok=True)  # else get_file turns to /tmp
-    folder = {"cache_dir": target.parents[2], "cache_subdir": "datasets/fashion-mnist"}
-    keras.utils.get_file(partial.name, MIRROR + target.name, force_download=True, **folder)
+    get_file(partial.name, MIRROR + target.name, cache_subdir=target.parent, force_download=True)
     payload = _read(partial)
     os.replace(partial, target)
     return payload

@@ -1,7 +1,7 @@
 """The network, and the recipe that says what may differ between two trainings."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from numbers import Integral, Real
 
@@ -57,13 +57,13 @@ def _are(fits, value):
     return isinstance(value, tuple) and all(map(fits, value))
 
 
-_WHOLE = partial(is_number, kind=Integral, least=1)
+is_whole = partial(is_number, kind=Integral, least=1)
 _NAME, _KNOWN = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII), [*AUGMENTATIONS]
 _CHECKS = (  # every field, what to give, and whether a value is that
     ("name", "letters, digits, '.', '_', '-'", lambda v: isinstance(v, str) and _NAME.fullmatch(v)),
-    ("filters pooling", "two whole numbers from 1", lambda v: _are(_WHOLE, v) and len(v) == 2),
-    ("units batch_size", "a whole number from 1", _WHOLE),
-    ("epochs", "a whole number from 1 to 999", partial(_WHOLE, most=999)),
+    ("filters pooling", "two whole numbers from 1", lambda v: _are(is_whole, v) and len(v) == 2),
+    ("units batch_size", "a whole number from 1", is_whole),
+    ("epochs", "a whole number from 1 to 999", partial(is_whole, most=999)),
     ("learning_rate", "a number above 0", partial(is_number, least=1e-12)),
     ("weight_decay", "a number from 0", is_number),
     ("dropout label_smoothing", "a number from 0 to 0.99", partial(is_number, most=0.99)),
@@ -73,28 +73,12 @@ _CHECKS = (  # every field, what to give, and whether a value is that
 )
 
 BASELINE = Recipe("baseline")
-IMPROVED = Recipe(
-    "improved",
-    filters=(48, 96),
-    pool_first=True,
-    units=320,
-    dropout=0.25,
-    batch_size=64,
-    learning_rate=2e-3,
-    schedule="cosine",
-    weight_decay=0.01,
-    label_smoothing=0.05,
-    augmentations=("flip", "shift", "erase"),
-)
-COMPACT = replace(
-    IMPROVED,
-    name="compact",
-    filters=(32, 64),
-    pooling=(2, 3),
-    units=48,
-    dropout=0.05,
-    augmentations=("flip", "shift"),
-)
+_SHARED = {"pool_first": True, "batch_size": 64, "learning_rate": 2e-3, "schedule": "cosine"}
+_SHARED |= {"weight_decay": 0.01, "label_smoothing": 0.05}
+_WIDE = {"filters": (48, 96), "units": 320, "dropout": 0.25}
+IMPROVED = Recipe("improved", **_SHARED, **_WIDE, augmentations=("flip", "shift", "erase"))
+_SMALL = {"pooling": (2, 3), "units": 48, "dropout": 0.05}
+COMPACT = Recipe("compact", **_SHARED, **_SMALL, augmentations=("flip", "shift"))
 RECIPES = {recipe.name: recipe for recipe in (BASELINE, IMPROVED, COMPACT)}
 
 

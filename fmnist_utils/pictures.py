@@ -13,19 +13,16 @@ from PIL import Image, UnidentifiedImageError
 from fmnist_utils.errors import UserError
 
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000")
-HEIC = rb"....ftyp(hei|hev|mif|msf)"
 MAGIC = re.compile(  # how the files begin that can be read
-    rb"\xff\xd8\xff|\x89PNG|RIFF....WEBP|....ftypavi|GIF8|BM....\0\0\0\0|II\*\0|MM\0\*"
-    rb"|\0\0\0\x0cjP  |\xff\x4f\xff\x51|" + HEIC,
-    re.DOTALL,
+    rb"(?s)\xff\xd8\xff|\x89PNG|RIFF....WEBP|....ftypavi|GIF8|BM....\0\0\0\0|II\*\0|MM\0\*"
+    rb"|\0\0\0\x0cjP  |\xff\x4f\xff\x51|....ftyp(?P<heic>hei|hev|mif|msf)"
 )
-# Width and height in a PNG's header and in a JPEG's.
-SIZES = re.compile(rb"IHDR(....)(....)|\xff[\xc0-\xc2]\0.\x08(..)(..)", re.DOTALL)
+SIZES = re.compile(rb"(?s)IHDR(....)(....)|\xff[\xc0-\xc2]\0.\x08(..)(..)")  # a PNG's, a JPEG's
 ADDRESS = re.compile(r"\w{2,}:/|data:")
 TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # EXIF's orientation to Pillow's Transpose
 CHANNELS = (), (1,), (3,), (4,)  # the shapes of an array's pixels
 MAX_BYTES = 50_000_000
-MAX_PIXELS = 55_000_000  # of what is decoded at full size; a JPEG may have twice as many
+MAX_PIXELS = 55_000_000  # to be decoded; a JPEG, decoded at a smaller scale, may have twice as many
 SIDE = 36 * 28  # pixels that are enough for a result of 28
 
 
@@ -51,6 +48,8 @@ def read(source) -> Image.Image:
         wrong = error
     except FileNotFoundError:
         wrong = "does not exist; check the path"
+    except ImportError:
+        wrong = "is a HEIC file; pip install pillow-heif, or save it as JPEG"
     except Image.DecompressionBombError:
         most = f"{MAX_PIXELS // 10**6}, or as a JPEG {2 * MAX_PIXELS // 10**6} megapixels"
         wrong = f"has more than {most}; give a smaller one"
@@ -76,11 +75,20 @@ def _opened(source):
         return _upright(source)
     content = _content(source)
     try:
-        return _upright(_decoder(content))
-    except (PhotoError, Image.DecompressionBombError):
-        raise
+        magic = MAGIC.match(content)
+        if magic and magic["heic"]:
+            from pillow_heif import HeifImageFile
+
+            return _upright(HeifImageFile(io.BytesIO(content)))
+        image = Image.open(io.BytesIO(content), formats=FORMATS)
+        if math.prod(image.size) <= 2 * MAX_PIXELS:
+            image.draft(None, (SIDE // 2, SIDE // 2))
+        if image.format == "JPEG2000" and max(image.size) > 2 * SIDE:
+            image.reduce = 1
+        return _upright(image)
     except Exception:
-        if (array := _by_opencv(content)) is None:
+        array = _by_opencv(content)
+        if array is None:
             raise
         return _from_array(array)
 
@@ -101,34 +109,16 @@ def _content(source):
     except Exception as error:  # what is not a file raises whatever it likes
         wanted = "a path, bytes, a file opened with 'rb', an array or a PIL image"
         raise PhotoError(f"cannot be read ({error}); give {wanted}") from None
-    if len(content) > MAX_BYTES:
-        raise PhotoError(f"is larger than {MAX_BYTES // 10**6} MB; give a smaller one")
-    if not content:
-        raise PhotoError("is empty; save the picture again")
-    return content
-
-
-def _decoder(content):
-    """Return an image that is not decoded yet, and will be at a smaller scale where that can be."""
-    if re.match(HEIC, content, re.DOTALL):
-        try:
-            from pillow_heif import HeifImageFile
-        except ImportError:
-            advice = "pip install pillow-heif, or save it as JPEG"
-            raise PhotoError(f"is a HEIC file; {advice}") from None
-        return HeifImageFile(io.BytesIO(content))
-    image = Image.open(io.BytesIO(content), formats=FORMATS)
-    if math.prod(image.size) <= 2 * MAX_PIXELS:
-        image.draft(None, (SIDE // 2, SIDE // 2))
-    if image.format == "JPEG2000" and max(image.size) > 2 * SIDE:
-        image.reduce = 1
-    return image
+    if 0 < len(content) <= MAX_BYTES:
+        return content
+    limit = f"is larger than {MAX_BYTES // 10**6} MB; give a smaller one"
+    raise PhotoError(limit if content else "is empty; save the picture again")
 
 
 def _by_opencv(content):
     """Return the pixels of a PNG or JPEG, or None if it ends early: what follows changes them."""
     sizes = [math.prod(int.from_bytes(n) for n in each if n) for each in SIZES.findall(content)]
-    if not 0 < max(sizes, default=0) <= 2 * MAX_PIXELS:
+    if not 0 < max(sizes, default=0) <= MAX_PIXELS:
         return None
     transparent = content[1:4] == b"PNG" and content[25] in (4, 6)
     flag = cv2.IMREAD_UNCHANGED if transparent else cv2.IMREAD_COLOR

@@ -3,7 +3,6 @@
 import textwrap
 
 import matplotlib.pyplot as plt
-import pandas as pd
 import seaborn as sns
 
 from fmnist_utils.data import CLASS_NAMES
@@ -38,9 +37,9 @@ def grid(images, titles=(), columns=10, wrong=()):
 
 def confusion(matrix):
     """Draw the confusion matrix as a heat map: true classes down, predicted ones across."""
-    table = pd.DataFrame(matrix, index=CLASS_NAMES, columns=CLASS_NAMES)
+    options = {"xticklabels": CLASS_NAMES, "yticklabels": CLASS_NAMES, "linewidths": 0.5}
     figure, axis = plt.subplots(figsize=(WIDTH, 7))
-    sns.heatmap(table, annot=True, fmt="d", cmap="Blues", vmax=200, cbar=False, linewidths=0.5)
+    sns.heatmap(matrix, annot=True, fmt="d", cmap="Blues", vmax=200, cbar=False, **options)
     axis.set(xlabel="predicted", ylabel="true", title="Images of each class")
     plt.setp(axis.get_xticklabels(), rotation=40, ha="right")
     _show(figure)

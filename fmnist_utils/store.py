@@ -22,10 +22,7 @@ class Saved(NamedTuple):
 
 
 def save(directory, name, recipe, model, results):
-    """Write `name.keras`, without an optimizer, and `name.json` into `directory`.
-
-    The JSON has the items of the dict `results` beside recipe, versions and SHA-256.
-    """
+    """Write `name.keras` (no optimizer) and `name.json`: recipe, `results`, versions, SHA-256."""
     partial = Path(directory).expanduser() / f"{name}.partial.keras"
     partial.parent.mkdir(parents=True, exist_ok=True)
     fresh = build(recipe)
@@ -35,10 +32,9 @@ def save(directory, name, recipe, model, results):
     versions |= {each: version(each) for each in ("keras", versions["backend"], "numpy")}
     about = {"name": name, "recipe": asdict(recipe), "parameters": model.count_params()}
     about |= {**results, "versions": versions, "sha256": file_hash(partial)}
-    partial_json = partial.with_suffix(".json")
-    partial_json.write_text(json.dumps(about, indent=1) + "\n")
-    for file in (partial, partial_json):
-        file.replace(partial.with_name(f"{name}{file.suffix}"))
+    partial.with_suffix(".json").write_text(json.dumps(about, indent=1) + "\n")
+    for suffix in (".keras", ".json"):
+        partial.with_suffix(suffix).replace(partial.with_name(f"{name}{suffix}"))
 
 
 def load(name="improved", directory="saved_model") -> Saved:
@@ -66,5 +62,4 @@ def load(name="improved", directory="saved_model") -> Saved:
 
 def file_hash(path):
     """Return the SHA-256 of the file at `path`, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()

@@ -3,14 +3,11 @@
 import hashlib
 import io
 import json
-import math
-import os
 import sys
 import tempfile
-import time
 from dataclasses import asdict
-from numbers import Integral
 from pathlib import Path
+from time import monotonic
 from typing import NamedTuple
 
 import keras
@@ -20,10 +17,9 @@ from tqdm import tqdm
 from fmnist_utils.batches import Batches
 from fmnist_utils.data import check
 from fmnist_utils.errors import Stopped, UserError
-from fmnist_utils.model import build, is_number
+from fmnist_utils.model import build, is_whole
 
-# They outlive the machine: Colab's, where Drive is mounted, and Kaggle's.
-PERSISTENT_FOLDERS = (Path("/content/drive/MyDrive"), Path("/kaggle/working"))
+PERSISTENT_FOLDERS = (Path("/content/drive/MyDrive"), Path("/kaggle/working"))  # Colab, Kaggle
 STATES = "epoch-[0-9][0-9][0-9].npz"  # no other name is ever read or removed
 
 
@@ -38,7 +34,7 @@ class Run(NamedTuple):
 def run_directory(recipe, seed) -> Path:
     """Return where a run is kept: `runs/NAME-EPOCHS-seedSEED-HASH`; the hash is the recipe's.
 
-    On Colab and Kaggle it is in `fmnist_runs`, in a folder that is not lost with the machine.
+    On Kaggle, and on Colab with Drive mounted, it is in a `fmnist_runs` that outlives the machine.
     """
     recipe_hash = hashlib.sha256(json.dumps(asdict(recipe)).encode()).hexdigest()
     run = f"{recipe.name}-{recipe.epochs}-seed{seed}-{recipe_hash[:8]}"
@@ -57,7 +53,7 @@ def train(recipe, splits, run_dir, seed=0) -> Run:
     """
     check(splits.train)
     check(splits.validation)
-    if not is_number(seed, Integral, most=2**32 - 1):
+    if not is_whole(seed, least=0, most=2**32 - 1):
         raise UserError(f"The seed is {seed!r}; give a whole number from 0 to 2**32 - 1.")
     checkpoint = Checkpoint(Path(run_dir).expanduser(), _settings(recipe, splits, seed))
     try:
@@ -77,17 +73,13 @@ def train(recipe, splits, run_dir, seed=0) -> Run:
 def _fit(recipe, splits, seed, checkpoint):
     keras.utils.set_random_seed(seed)
     model, first = build(recipe), checkpoint.epoch
-    size, augmentations, smoothing = recipe.batch_size, recipe.augmentations, recipe.label_smoothing
-    batches = Batches(splits.train, size, augmentations, seed, first, smoothing)
+    how = recipe.batch_size, recipe.augmentations, seed, first, recipe.label_smoothing
+    batches = Batches(splits.train, *how)
     steps = batches.steps_per_epoch
-    model.compile(
-        _optimizer(recipe, steps),
-        "categorical_crossentropy",
-        metrics=["accuracy"],
-        # Several steps in one call save 1 to 3 ms of Keras' own work in each.
-        steps_per_execution=max(n for n in range(1, 51) if steps % n == 0),
-        jit_compile=keras.backend.backend() == "jax",  # on a CPU, TensorFlow is faster without
-    )
+    # Several steps in one call save 1 to 3 ms of Keras' own work in each.
+    fast = {"steps_per_execution": max(n for n in range(1, 51) if steps % n == 0)}
+    fast["jit_compile"] = keras.backend.backend() == "jax"  # on a CPU, TensorFlow is faster without
+    model.compile(_adam(recipe, steps), "categorical_crossentropy", metrics=["accuracy"], **fast)
     model.optimizer.build(model.trainable_variables)
     if first:
         _assign([*model.weights, *model.optimizer.variables], checkpoint.last)
@@ -98,7 +90,7 @@ def _fit(recipe, splits, seed, checkpoint):
         model.fit(batches, **epochs, **options, callbacks=[checkpoint], verbose=0)
 
 
-def _optimizer(recipe, steps_per_epoch):
+def _adam(recipe, steps_per_epoch):
     """Return Adam; "cosine" warms up for one epoch, at most a tenth of the steps, then decays."""
     rate = recipe.learning_rate
     if recipe.schedule == "cosine":
@@ -112,8 +104,7 @@ def _optimizer(recipe, steps_per_epoch):
 class Checkpoint(keras.callbacks.Callback):
     """The state of a training: read from `run_dir` at first, written there after every epoch.
 
-    It is settings and history as JSON, and the arrays of the best network, the last one and its
-    optimizer. All randomness derives from (seed, epoch): a training that goes on draws the same.
+    It is JSON and arrays. All randomness derives from (seed, epoch): what goes on draws the same.
     """
 
     def __init__(self, run_dir, settings):
@@ -131,14 +122,13 @@ class Checkpoint(keras.callbacks.Callback):
         for path in reversed(states):
             try:
                 with np.load(path) as file:  # the zip's checksums tell damage
-                    text, *arrays = (file[name] for name in file.files)
+                    text, *arrays = file.values()
                 there, history, count = json.loads(text.item()).values()
             except Exception as error:  # zipfile and numpy raise many kinds
                 print(f"{path} is not whole ({error}); looking for the state before it.")
                 continue
-            here = self.settings
-            other = {k: there.get(k) for k in here | there if there.get(k) != here.get(k)}
-            if other:
+            here = json.loads(json.dumps(self.settings))
+            if other := {k: there.get(k) for k in here | there if there.get(k) != here.get(k)}:
                 raise UserError(f"{self.run_dir} holds another run {other}; use another RUN_DIR.")
             self.history, self.best, self.last = history, arrays[:count], arrays[count:]
             self.epoch = len(history["loss"])
@@ -162,13 +152,12 @@ class Checkpoint(keras.callbacks.Callback):
         partial.write_bytes(content.getbuffer())
         partial.replace(path)
         self.newest = [max([path, *self.newest])]
-        for older in states:
-            if older < path.with_name(f"epoch-{self.epoch - 1:03d}.npz"):
-                os.truncate(older, 0)  # Drive's bin keeps what is removed, at its full size
-                older.unlink()
+        for older in [state for state in states if state < path][:-1]:
+            older.write_bytes(b"")  # Drive's bin keeps what is removed, at its full size
+            older.unlink()
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.begun = time.monotonic()
+        self.begun = monotonic()
         for index, layer in enumerate(self.model.layers):
             if hasattr(layer, "seed_generator"):
                 source = np.random.SeedSequence((self.settings["seed"], epoch, index))
@@ -182,22 +171,18 @@ class Checkpoint(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self._check_finite(logs["val_loss"])
         self.epoch = epoch + 1
-        best = logs["val_loss"] < min(self.history["val_loss"], default=math.inf)
+        best = logs["val_loss"] < min(self.history["val_loss"], default=np.inf)
         for name, curve in self.history.items():
             curve.append(float(logs[name]))
-        variables = [*self.model.weights, *self.model.optimizer.variables]
-        self.last = [np.array(variable) for variable in variables]
-        if best:
-            self.best = self.last[: len(self.model.weights)]
+        self.last = list(map(np.array, (*self.model.weights, *self.model.optimizer.variables)))
+        self.best = self.last[: len(self.model.weights)] if best else self.best
         self._write()
-        seconds = f"{time.monotonic() - self.begun:4.0f} s"
-        line = f"epoch {self.epoch:2}/{self.params['epochs']} {seconds}"
-        line += f"  loss {logs['loss']:.4f}, accuracy {logs['accuracy']:.2%}"
-        line += f"  validation {logs['val_loss']:.4f}, {logs['val_accuracy']:.2%}"
-        tqdm.write(line + ("  best" if best else ""))
+        line = "epoch {:2}/{} {:4.0f} s  loss {loss:.4f}, accuracy {accuracy:.2%}"
+        line += "  validation {val_loss:.4f}, {val_accuracy:.2%}" + ("  best" if best else "")
+        tqdm.write(line.format(self.epoch, self.params["epochs"], monotonic() - self.begun, **logs))
 
     def _check_finite(self, loss):
-        if not math.isfinite(loss):
+        if not np.isfinite(loss):
             advice = f"choose a learning_rate below {self.settings['learning_rate']:g}"
             raise UserError(f"The loss is not finite in epoch {self.epoch + 1}; {advice}.")
 
@@ -208,24 +193,19 @@ def _assign(variables, arrays):
 
 
 def _settings(recipe, splits, seed):
-    """Return what makes two runs the same run, as JSON holds it."""
-    data = hashlib.sha256()
-    for array in (*splits.train, *splits.validation):
-        data.update(np.ascontiguousarray(array))
+    """Return what makes two runs the same run."""
+    data = hashlib.sha256(b"".join(map(np.ascontiguousarray, (*splits.train, *splits.validation))))
     numbers = {"backend": keras.backend.backend(), "dtype": keras.config.dtype_policy().name}
-    settings = {**asdict(recipe), **numbers, "seed": int(seed), "data": data.hexdigest()}
-    return json.loads(json.dumps(settings))
+    return {**asdict(recipe), **numbers, "seed": int(seed), "data": data.hexdigest()}
 
 
 def _bar(done, total):
     """Return one bar for all steps: in a notebook or a terminal, but not in a log."""
-    options = {"initial": done, "total": total, "smoothing": 0, "mininterval": 1, "ascii": False}
-    options["bar_format"] = (
-        "{percentage:3.0f}% |{bar:20}| {elapsed} gone, {remaining} left{postfix}"
-    )
+    line = "{percentage:3.0f}% |{bar:20}| {elapsed} gone, {remaining} left{postfix}"
+    options = {"bar_format": line, "smoothing": 0, "mininterval": 1, "ascii": False}
     if "IPython" in sys.modules and hasattr(sys.modules["IPython"].get_ipython(), "kernel"):
-        return tqdm(**options, file=_NotebookLine())
-    return tqdm(**options, disable=None)  # shown in a terminal alone
+        return tqdm(initial=done, total=total, **options, file=_NotebookLine())
+    return tqdm(initial=done, total=total, **options, disable=None)  # shown in a terminal alone
 
 
 class _NotebookLine(io.StringIO):
