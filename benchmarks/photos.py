@@ -11,6 +11,7 @@ inverted onto white and ten times as large. Prints a table, and writes `benchmar
 import json
 import sys
 from collections import Counter
+from operator import contains
 from pathlib import Path
 
 import numpy as np
@@ -46,22 +47,13 @@ WAYS = {  # whose result the network sees as it is, in one view
 
 
 def names(network, images):
-    """Return what each image of a batch, seen once, is called."""
     return np.array(data.CLASS_NAMES)[network.predict(images, verbose=0).argmax(axis=1)]
-
-
-def right(called, kinds):
-    return pd.Series([name in KINDS[kind] for name, kind in zip(called, kinds, strict=True)])
-
-
-def by_kind(rights, kinds):
-    shares = rights.groupby(kinds).mean()
-    return {**shares, "mean of the garments": shares.drop("shoes").mean()}
 
 
 def main(folder):
     files = [path for kind in KINDS for path in sorted(Path(folder, kind).glob("*"))]
     kinds = [path.parent.name for path in files]
+    right_names = [KINDS[kind] for kind in kinds]
     images = [pictures.read(path) for path in files]
     seen = {way: np.stack(list(map(once, images)))[..., None] for way, once in WAYS.items()}
     test = data.Split(*(array[:1000] for array in data.load().test))
@@ -73,16 +65,16 @@ def main(folder):
         called = {way: names(network, each) for way, each in seen.items()}
         items = photos.classify(network, images)
         called["here"] = [item.label for item in items]
-        ways = {way: by_kind(right(each, kinds), kinds) for way, each in called.items()}
-        report["accuracy"][name] = ways
+        right = pd.DataFrame(called).apply(lambda names: [*map(contains, right_names, names)])
+        table = right.groupby(kinds).mean()
+        table.loc["mean of the garments"] = table.drop("shoes").mean()
+        report["accuracy"][name] = table.to_dict()
         sure = np.where([item.probability < photos.SURE for item in items], "unsure", "sure")
-        report["right"][name] = right(called["here"], kinds).groupby(sure).mean().to_dict()
+        report["right"][name] = right["here"].groupby(sure).mean().to_dict()
         through = [item.label for item in photos.classify(network, large)]
         answers = {"as they are": names(network, test.images), "through `prepare`": through}
-        report["test images"][name] = {
-            how: float((np.array(each) == classes).mean()) for how, each in answers.items()
-        }
-        print(name, pd.DataFrame(ways).map("{:.1%}".format).to_string(), sep="\n", end="\n\n")
+        report["test images"][name] = (pd.DataFrame(answers).T == classes).mean(axis=1).to_dict()
+        print(name, table.map("{:.1%}".format).to_string(), sep="\n", end="\n\n")
     for figures in ("test images", "right"):
         print(figures, pd.DataFrame(report[figures]).map("{:.1%}".format).to_string(), sep="\n")
     Path("benchmarks/photos.json").write_text(json.dumps(report, indent=1) + "\n")

@@ -47,10 +47,12 @@ def confusion(matrix):
 
 def photos(items):
     """Show each `photos.Classified`: the photo, the cut-out, the network's input, its answer."""
-    figure, axes = plt.subplots(len(items), 4, figsize=(WIDTH, 1.9 * len(items)), **BARE)
-    for row, item in zip(axes, items, strict=True):
+    rows = max(1, len(items))
+    figure, axes = plt.subplots(rows, 4, figsize=(WIDTH, 1.9 * rows), **BARE)
+    for row, item in zip(axes, items, strict=False):
         if item.error:
-            row[0].text(0, 0.5, textwrap.fill(item.error, 90), color=ORANGE, va="center", **TEXT)
+            place = {"va": "center", "in_layout": False}
+            row[0].text(0, 0.5, textwrap.fill(item.error, 90), color=ORANGE, **place, **TEXT)
             continue
         for axis, (name, stage) in zip(row, item.prepared.stages.items(), strict=False):
             axis.imshow(stage, cmap="gray", vmin=0, vmax=255)
