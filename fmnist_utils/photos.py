@@ -74,7 +74,7 @@ def _listed(sources):
         several = os.path.isdir(sources) or set("*?") & set(str(sources))
         return _found(Path(sources)) if several and not named else [sources]
     one = isinstance(sources, (bytes, bytearray, memoryview)) or hasattr(sources, "read")
-    array = isinstance(sources, np.ndarray) and sources.ndim > 1
+    array = isinstance(sources, np.ndarray) and sources.ndim != 1
     if one or not isinstance(sources, Iterable) or (array and sources.shape[2:] in CHANNELS):
         return [sources]
     return [each for source in sources for each in _listed(source)]
@@ -83,7 +83,7 @@ def _listed(sources):
 def _found(path):
     """Return the pictures in a folder, or that fit a pattern; say how many files are left out."""
     base = next(each for each in (path, *path.parents) if each.is_dir())
-    pattern = "**" if base == path else str(path.relative_to(base))
+    pattern = "**" if base == path else str(path.relative_to(base)).replace("[", "[[]")
     if "**" in pattern:
         below = {f"/{file.relative_to(base)}": file for file in _below(base)}
         files = [below[each] for each in fnmatch.filter(below, "*" + pattern.rpartition("**")[2])]
@@ -144,10 +144,7 @@ def _is_of_the_dataset(pixels):
 
 
 def _views(garment, plain):
-    """Return how a grey `garment` on white may look, narrower, wider, mirrored: (V, 28, 28, 1).
-
-    At home it is laid out wider than in the dataset, and photographed from its lower end.
-    """
+    """Return a grey `garment` narrower, wider, mirrored; at home, where it is wide, from below."""
     scale, views = 112 / max(garment.size), []
     width, height = size = [max(4, round(scale * side)) for side in garment.size]
     garment = garment.resize(size, Image.BOX)

@@ -22,7 +22,8 @@ ADDRESS = re.compile(r"\w{2,}:/|data:")
 TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # EXIF's orientation to Pillow's Transpose
 CHANNELS = (), (1,), (3,), (4,)  # the shapes of an array's pixels
 MAX_BYTES = 50_000_000
-MAX_PIXELS = 55_000_000  # to be decoded; a JPEG, decoded at a smaller scale, may have twice as many
+MAX_PIXELS = 50_000_000  # decoded at full size
+MAX_REDUCED = 110_000_000  # decoded at a smaller scale, as a JPEG can be
 SIDE = 36 * 28  # pixels that are enough for a result of 28
 
 
@@ -51,7 +52,7 @@ def read(source) -> Image.Image:
     except ImportError:
         wrong = "is a HEIC file; pip install pillow-heif, or save it as JPEG"
     except Image.DecompressionBombError:
-        most = f"{MAX_PIXELS // 10**6}, or as a JPEG {2 * MAX_PIXELS // 10**6} megapixels"
+        most = f"{MAX_PIXELS // 10**6}, or as a JPEG {MAX_REDUCED // 10**6} megapixels"
         wrong = f"has more than {most}; give a smaller one"
     except UnidentifiedImageError:
         wrong = "is not a picture that can be read, or a drawing (SVG); save it as JPEG or PNG"
@@ -75,20 +76,18 @@ def _opened(source):
         return _upright(source)
     content = _content(source)
     try:
-        magic = MAGIC.match(content)
-        if magic and magic["heic"]:
+        if (magic := MAGIC.match(content)) and magic["heic"]:
             from pillow_heif import HeifImageFile
 
             return _upright(HeifImageFile(io.BytesIO(content)))
         image = Image.open(io.BytesIO(content), formats=FORMATS)
-        if math.prod(image.size) <= 2 * MAX_PIXELS:
+        if math.prod(image.size) <= MAX_REDUCED:
             image.draft(None, (SIDE // 2, SIDE // 2))
         if image.format == "JPEG2000" and max(image.size) > 2 * SIDE:
             image.reduce = 1
         return _upright(image)
     except Exception:
-        array = _by_opencv(content)
-        if array is None:
+        if (array := _by_opencv(content)) is None:
             raise
         return _from_array(array)
 
@@ -146,9 +145,9 @@ def _from_array(array):
     """Return an 8-bit image: the type and the bulk of the values tell what black and white are."""
     fits = array.ndim >= 2 and array.shape[2:] in CHANNELS and array.size
     if not fits or array.dtype.kind not in "biuf":
-        wanted = "numbers of shape (height, width), with 1, 3 or 4 channels after it or none"
+        wanted = "numbers (height, width), with 1, 3 or 4 channels or none"
         raise PhotoError(f"is an array of {array.dtype} {array.shape}; give {wanted}")
-    if math.prod(array.shape[:2]) > 2 * MAX_PIXELS:
+    if math.prod(array.shape[:2]) > MAX_REDUCED:
         raise Image.DecompressionBombError
     step = -(-max(array.shape[:2]) // (2 * SIDE))
     array = np.ascontiguousarray(array[::step, ::step])

@@ -136,9 +136,8 @@ def test_classify_takes_folders_and_survives_a_bad_file(garments, tmp_path, spli
     assert [item.source.name for item in items] == [*(f"{n}.png" for n in range(5)), "bad.jpg"]
     assert "bad.jpg is not a picture" in items[-1].error
     right = [data.CLASS_NAMES[label] for label in splits.test.labels[:5]]
-    alone = [photos.classify(network, tmp_path / f"{number}.png")[0] for number in range(5)]
-    assert [item.label for item in items[:5]] == [item.label for item in alone] == right
-    assert [item.ranking for item in items[:5]] == [item.ranking for item in alone]
+    assert [item.label for item in items[:5]] == right
+    assert items[3].ranking == photos.classify(network, tmp_path / "3.png")[0].ranking
     answers = np.exp(np.log(network.predict(items[0].prepared.views, verbose=0)).mean(axis=0))
     expected = dict(zip(data.CLASS_NAMES, answers / answers.sum(), strict=True))
     assert dict(items[0].ranking) == pytest.approx(expected, abs=1e-4)
@@ -183,30 +182,20 @@ def test_a_folder_gives_every_picture_once_and_says_what_is_left_out(shoot, caps
     assert found(f"{shoot}/**") == found(Path(shoot) / "**/*") == everything
     assert found(f"{shoot}/**/*.png") == ["a.png", "d.png", "f.png"]
     assert found(f"{shoot}/*.png") == found("*/?.png")[:1] == ["a.png"]
-    assert found("*[2024]/sub/*") == ["d.png", "e.apng"]
+    assert found("*[2024]/s?b/*") == found(f"{shoot}/**/sub/*g") == ["d.png", "e.apng"]
 
 
 def test_sources_are_anything_that_can_be_gone_through(shoot, garments):
     names = ["a.png", "b.jfif"]
     paths = [f"{shoot}/{name}" for name in names]
-    for sources in (
-        iter(paths),
-        tuple(paths),
-        pd.Series(paths),
-        np.array(paths),
-        dict.fromkeys(paths),
-    ):
-        assert found(sources) == names
+    for kind in (iter, tuple, pd.Series, np.array, dict.fromkeys):
+        assert found(kind(paths)) == names
     assert found(Path(shoot).glob("?.*")) == ["._x.png", *names][1:]
     file = io.BytesIO(Path(paths[0]).read_bytes())
-    items = photos.classify(
-        Fixed, [file, file, file.getvalue(), garments[0], np.asarray(garments[0])]
-    )
-    assert [item.label for item in items] == ["T-shirt/top"] * 5
+    sources = file, file, file.getvalue(), garments[0], np.asarray(garments[0])
+    assert [item.label for item in photos.classify(Fixed, sources)] == ["T-shirt/top"] * 5
     for nothing in ([], iter([]), f"{shoot}/*.bmp", "elsewhere/sub*"):
         with pytest.raises(ValueError, match="no picture"):
             photos.classify(Fixed, nothing)
-    for address in ("", "https://example.org/?a.jpg", "nowhere.jpg"):
-        [item] = photos.classify(Fixed, address)
-        assert item.error.count(".") <= 3
-        assert item.error.endswith((".",))
+    for wrong, sentence in (("", "does not exist"), ("https://example.org/?a.jpg", "an address")):
+        assert sentence in photos.classify(Fixed, wrong)[0].error

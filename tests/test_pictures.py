@@ -1,6 +1,7 @@
 import io
 import random
 import struct
+import sys
 import warnings
 import zlib
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from fmnist_utils import photos
-from fmnist_utils.pictures import PhotoError, name, read
+from fmnist_utils.pictures import PhotoError, read
 from tests.conftest import run_python
 
 
@@ -35,7 +36,8 @@ FORMATS = ["JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_is_read_and_damaged_it_is_read_or_refused(format):
-    pytest.importorskip("pillow_heif").register_heif_opener()
+    if format == "HEIF":
+        pytest.importorskip("pillow_heif").register_heif_opener()
     content, rng, refused = encoded(SHIRT, format), random.Random(0), 0
     image = read(content)
     assert (image.mode, image.size) == ("RGB", SHIRT.size)
@@ -69,48 +71,36 @@ def test_every_orientation_is_put_upright_from_every_kind_of_source(orientation,
 
 
 def odd_metadata():
-    """Yield names and files: all have SHIRT's pixels, and metadata that are damaged."""
+    """Yield names and files: all have SHIRT's pixels, and damaged metadata."""
     png, jpeg = encoded(SHIRT), encoded(SHIRT, "JPEG", quality=95)
-    payloads = b"", b"ab\0\0odd", b"a\0\0" + zlib.compress(bytes(2_000_000))
     for kind in b"gAMA cHRM pHYs sRGB tIME iCCP acTL fcTL tEXt zTXt iTXt eXIf".split():
-        for payload in payloads:
-            chunk = struct.pack(">I", len(payload)) + kind + payload + bytes(4)  # a wrong checksum
-            yield kind, png[:33] + chunk + png[33:]
-            right = chunk[:-4] + struct.pack(">I", zlib.crc32(kind + payload))
-            yield kind, png[:33] + right + png[33:]
+        for payload in (b"", b"ab\0\0odd", b"a\0\0" + zlib.compress(bytes(2_000_000))):
+            for checksum in (zlib.crc32(kind + payload), 0):
+                chunk = struct.pack(">I", len(payload)) + kind + payload
+                yield kind, png[:33] + chunk + struct.pack(">I", checksum) + png[33:]
     for marker in range(0xE0, 0xF0):
-        for start in (
-            b"",
-            b"Adobe",
-            b"JFIF\0",
-            b"Exif\0\0II*\0",
-            b"ICC_PROFILE\0",
-            b"MPF\0II*\0\x08",
-        ):
+        for start in b" Adobe JFIF\0 Exif\0\0II*\0 ICC_PROFILE\0 MPF\0II*\0\x08".split(b" "):
             segment = bytes([0xFF, marker]) + struct.pack(">H", len(start) + 2) + start
-            yield f"APP{marker - 0xE0} {start}", jpeg[:2] + segment + jpeg[2:]
+            yield (marker, start), jpeg[:2] + segment + jpeg[2:]
     for format in ("PNG", "WEBP", "JPEG"):
         yield format, encoded(SHIRT, format, quality=95, exif=b"Exif\0\0no TIFF header")
+    turned = SHIRT.transpose(Image.Transpose.ROTATE_90)
+    for format in ("JPEG", "PNG", "WEBP", "AVIF"):
+        for tag, kind, count, value in (
+            (0x9201, 10, 1, struct.pack("<ii", -1, 0)),  # a rational number
+            (0x9202, 12, 1, struct.pack("<d", float("nan"))),
+            (0x927C, 99, 1, b"no such type"),
+            (0x010F, 2, 10**8, b""),  # a text longer than the file
+        ):
+            entries = struct.pack("<HHIIHHII", 0x0112, 3, 1, 6, tag, kind, count, 38) + bytes(4)
+            exif = b"Exif\0\0II*\0\x08\0\0\0\2\0" + entries + value
+            yield (format, tag), encoded(turned, format, quality=95, exif=exif)
     yield "JPEG without an end", jpeg[:-2]
 
 
 def test_odd_metadata_refuse_no_pixels():
     for what, content in odd_metadata():
-        assert difference(read(content), SHIRT) < 3, what
-
-
-@pytest.mark.parametrize("format", ["JPEG", "PNG", "WEBP", "AVIF"])
-def test_odd_values_beside_an_orientation_do_no_harm(format):
-    turned = SHIRT.transpose(Image.Transpose.ROTATE_90)
-    for tag, kind, count, value in (
-        (0x9201, 10, 1, struct.pack("<ii", -1, 0)),  # a rational number
-        (0x9202, 12, 1, struct.pack("<d", float("nan"))),
-        (0x927C, 99, 1, b"no such type"),
-        (0x010F, 2, 10**8, b""),  # a text longer than the file
-    ):
-        entries = struct.pack("<HHII", 0x0112, 3, 1, 6) + struct.pack("<HHII", tag, kind, count, 38)
-        exif = b"Exif\0\0II*\0\x08\0\0\0\2\0" + entries + bytes(4) + value
-        assert difference(read(encoded(turned, format, quality=95, exif=exif)), SHIRT) < 5
+        assert difference(read(content), SHIRT) < 5, what
 
 
 def test_every_mode_is_read_and_arrays_are_scaled_by_what_they_hold():
@@ -155,7 +145,7 @@ BAD = {
     "is damaged": lambda: TRUNCATED,
     "is damaged.": lambda: Image.open(io.BytesIO(TRUNCATED)),
     "larger than 50 MB": lambda: bytes(50_000_001),
-    "than 55, or as a JPEG 110 megapixels": lambda: BOMB,
+    "than 50, or as a JPEG 110 megapixels": lambda: BOMB,
     "is damaged or": lambda: (
         BOMB[:33] + b"\0\0\0\1gAMA" + bytes(5) + BOMB[33:]
     ),  # with odd metadata
@@ -187,7 +177,7 @@ def test_a_bad_picture_is_refused_in_one_sentence(sentence):
 
 
 def test_without_its_reader_heic_is_refused_with_advice(monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "pillow_heif", None)
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(PhotoError, match="pip install pillow-heif, or save it as JPEG"):
         read(b"\0\0\0\x18ftypheic" + bytes(100))
 
@@ -204,7 +194,7 @@ LARGE = {  # bytes of picture and of copies that decoders make
 @pytest.mark.parametrize("mode", LARGE)
 def test_a_large_picture_takes_less_than_a_gigabyte(mode, tmp_path):
     format, options = LARGE[mode]
-    image = Image.linear_gradient("L").resize((7000, 7000)).convert(mode.replace("I;16", "I"))
+    image = Image.linear_gradient("L").resize((7050, 7050)).convert(mode.replace("I;16", "I"))
     (tmp_path / "large").write_bytes(encoded(image.convert(mode), format, **options))
     code = "import sys; from fmnist_utils.pictures import read; print(max(read(sys.argv[1]).size), "
     code += "open('/proc/self/status').read().split('VmHWM:')[1].split()[0])"
@@ -224,8 +214,3 @@ def test_threads_disturb_neither_one_another_nor_the_libraries():
     cv2.setRNGSeed(1)
     assert (drawn == cv2.randu(np.zeros(5, np.int32), 0, 1000)).all()
     assert (warnings.filters, Image.MAX_IMAGE_PIXELS) == (filters, limit)
-
-
-def test_names_are_printable_and_short():
-    assert name("a/long name.jpg") == "a/long name.jpg"
-    assert len(name("a" * 1000)) <= 202
