@@ -5,8 +5,6 @@ import subprocess
 import sys
 from dataclasses import replace
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import matplotlib
 import pytest
 
@@ -15,16 +13,8 @@ from fmnist_utils import data, training
 
 matplotlib.use("Agg")
 SHORT = replace(kill.RECIPES["everything"], epochs=3)
-
-
-@pytest.fixture(scope="session")
-def splits():
-    return data.load()
-
-
-@pytest.fixture(scope="session")
-def few(splits):
-    return kill.few(splits)
+splits = pytest.fixture(data.load, scope="session")
+few = pytest.fixture(kill.few, scope="session")  # of `splits`
 
 
 @pytest.fixture(scope="session")

@@ -10,8 +10,8 @@ import shutil
 import sys
 from pathlib import Path
 
+import nbclient
 import nbformat
-from nbclient import NotebookClient
 from PIL import Image
 
 ROOT = Path(__file__).parent.parent
@@ -56,9 +56,8 @@ def pictures(cells):
 
 
 def tidy(notebook):
-    """Drop the times; make pictures smaller, drawings in 256 colours; write the README's."""
+    """Make pictures smaller, drawings in 256 colours; write the README's."""
     for cell in notebook.cells:
-        cell.metadata.pop("execution", None)
         for picture in pictures([cell]):
             image = Image.open(io.BytesIO(base64.b64decode(picture["image/png"]))).convert("RGB")
             image, smaller = image.quantize(256) if image.getcolors(4096) else image, io.BytesIO()
@@ -71,7 +70,7 @@ def tidy(notebook):
 if __name__ == "__main__":
     for name in sys.argv[1:]:
         notebook = read(name)
-        NotebookClient(notebook, timeout=None, kernel_name="python3").execute()
+        nbclient.execute(notebook, timeout=None, kernel_name="python3", record_timing=False)
         tidy(notebook)
         notebook.metadata["executed"] = executed_hash(notebook)
         nbformat.write(notebook, ROOT / name)

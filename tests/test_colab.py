@@ -1,7 +1,4 @@
-"""The first cell finds the package wherever people put it on Colab.
-
-A stand-in for `google.colab` plays Colab's part, and a folder of the test's own that of /content.
-"""
+"""The first cell finds the package wherever people put it on Colab; a stand-in plays its part."""
 
 import json
 import os
@@ -9,14 +6,13 @@ import subprocess
 
 import nbformat
 import pytest
-from nbclient import NotebookClient
+from nbclient import execute
 from nbclient.exceptions import CellExecutionError
 
 from fmnist_utils import store
 from tests.execute import ROOT, code_cells, copy_project, outputs, parameters, read
 
-WHERE = ["drive-files/clothes", "drive-files", "content/clothes", "content"]  # on Colab
-WHERE += [".", "kaggle/input/somebody/clothes"]  # elsewhere
+ON_COLAB = ["drive-files/clothes", "drive-files", "content/clothes", "content"]
 
 
 @pytest.fixture
@@ -38,15 +34,14 @@ def run_on_colab(name, machine, cells, added="", first="import google.colab"):
     for cell in notebook.cells:
         for place in ("content", "kaggle"):
             cell.source = cell.source.replace(f'"/{place}', f'"{machine}/{place}')
-    resources = {"metadata": {"path": str(machine / "content")}}
-    NotebookClient(notebook, kernel_name="python3", resources=resources).execute()
+    execute(notebook, machine / "content", kernel_name="python3")
     return json.dumps(outputs(notebook.cells))
 
 
-@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize("where", [*ON_COLAB, ".", "kaggle/input/somebody/clothes"])
 def test_the_package_is_found(where, machine):
     copy_project(machine / where)
-    first = "import google.colab" if where in WHERE[:4] else ""  # which Colab itself does
+    first = "import google.colab" if where in ON_COLAB else ""  # which Colab itself does
     printed = run_on_colab("train.ipynb", machine, cells=2, first=first)
     place = where.replace("drive-files", "content/drive/MyDrive")
     assert where == "content" or f"Working in {os.path.realpath(machine / place)}" in printed

@@ -13,7 +13,6 @@ from fmnist_utils import data
 from tests.execute import ROOT, SHOWN, pictures, read
 
 README = (ROOT / "README.md").read_text()
-SNIPPETS = re.findall(r"```python\n(.+?)```", README, re.S)
 
 
 @pytest.mark.parametrize("path", report.documents())
@@ -33,7 +32,7 @@ def test_the_readme_s_examples_run(few, tmp_path, monkeypatch, capsys):
     """Its exports give the same probabilities as the network."""
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(data, "load", lambda: few)
-    names, (training, exporting) = {}, SNIPPETS
+    names, (training, exporting) = {}, re.findall(r"```python\n(.+?)```", README, re.S)
     exec(training.replace("runs/small", f"{tmp_path}/run"), {})
     assert "epoch  5/5" in capsys.readouterr().out
     exec(exporting.replace('"exported', f'"{tmp_path}/exported'), names)

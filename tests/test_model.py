@@ -1,73 +1,73 @@
-import json
-from dataclasses import asdict, replace
+"""The network: its recipe, its figures, and the files that it is kept in."""
 
+import json
+import shutil
+from dataclasses import asdict, replace
+from itertools import product
+from types import SimpleNamespace
+
+import keras
 import numpy as np
 import pytest
 
-from fmnist_utils import model
+from fmnist_utils import data, evaluation, model, store
 from fmnist_utils.errors import UserError
-from tests.conftest import run_python
-
-
-def test_the_recipes_have_the_original_s_shape_and_no_more_parameters():
-    """Baseline is the original to the letter."""
-    networks = {name: model.build(recipe) for name, recipe in model.RECIPES.items()}
-    assert networks["baseline"].count_params() == 1_630_474
-    assert [type(layer).__name__ for layer in networks["baseline"].layers] == [
-        "Rescaling",
-        *("Conv2D", "BatchNormalization", "MaxPooling2D") * 2,
-        *("Flatten", "Dense", "Dropout", "Dense"),
-    ]
-    recipe = model.BASELINE
-    assert (recipe.batch_size, recipe.epochs, recipe.learning_rate) == (32, 30, 1e-3)
-    assert (recipe.dropout, recipe.augmentations) == (0.5, ("flip",))
-    for name, most in (("improved", 1_630_474), ("compact", 100_000)):
-        kinds = [type(layer).__name__ for layer in networks[name].layers]
-        assert (kinds.count("Conv2D"), kinds.count("Dense")) == (2, 2)
-        convolutions = [layer for layer in networks[name].layers if hasattr(layer, "filters")]
-        assert all(layer.kernel_size == (3, 3) for layer in convolutions)
-        assert networks[name].count_params() <= most
-        assert model.RECIPES[name].epochs <= 30
-
-
-def test_the_scaling_is_inside(few):
-    """Raw pixels and the same ones, scaled before and not inside, give the same answer."""
-    network = model.build(model.COMPACT)
-    scaled = few.test.images[:8].astype(np.float32) / 255
-    for layer in network.layers[1:]:
-        scaled = layer(scaled)
-    raw = network.predict(few.test.images[:8], verbose=0)
-    np.testing.assert_allclose(raw, scaled, atol=1e-6)
-
-
-def test_the_layout_is_the_same_whatever_keras_json_says(tmp_path):
-    (tmp_path / "keras.json").write_text(json.dumps({"image_data_format": "channels_first"}))
-    code = "import keras; from fmnist_utils import store; model = store.load('compact').model; "
-    code += "print(keras.config.image_data_format(), model.layers[1].output.shape)"
-    printed = run_python(code, KERAS_HOME=str(tmp_path)).stdout
-    assert printed.split("\n")[0] == "channels_first (None, 28, 28, 32)"
-
+from tests.execute import ROOT
 
 BAD_VALUES = {
     "name": ["a/b", "", "..", None, 5, "-x", "a b"],
-    "filters": [(1, 2, 3), 5, (0, 1), (1.5, 2), "ab", None],
-    "pooling": [(2,), (2, "2")],
+    "filters pooling": [(1, 2, 3), (2,), 5, (0, 1), (1.5, 2), (2, "2"), "ab", None],
     "pool_first": [1, None, "yes"],
-    "units": [0, 1e3, True],
-    "dropout": [50, 1, -0.1, float("nan"), "0.5"],
-    "batch_size": [0, 32.0, True, "32"],
-    "epochs": [0, -1, 1.5, "3", 1000, None],
-    "learning_rate": [0, -1, "1e-3", float("inf"), float("nan")],
+    "units batch_size epochs": [0, -1, 1.5, 1e3, 32.0, True, "3", None],
+    "epochs": [1000],
+    "dropout label_smoothing": [50, 1, -0.1, float("nan"), "0.5"],
+    "learning_rate weight_decay": [-1, "1e-3", float("inf"), float("nan"), None],
+    "learning_rate": [0],
     "schedule": ["Cosine", None, ["cosine"]],
-    "weight_decay": [-1, None],
-    "label_smoothing": [1, "0.1"],
     "augmentations": ["flip", ("flop",), None, (["flip"],)],
+}
+DAMAGES = {
+    "missing.keras": lambda path: path.unlink(),
+    "truncated.keras": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "altered.keras": lambda path: path.write_bytes(path.read_bytes().replace(b"config", b"konfig")),
+    "another's.keras": lambda path: model.build(model.COMPACT).save(path),
+    "empty.json": lambda path: path.write_text(""),
+    "no recipe.json": lambda path: path.write_text("{}"),
+    "a list.json": lambda path: path.write_text("[]"),
+    "unknown field.json": lambda path: describe(path, name="a", nonsense=1),
+    "another size.json": lambda path: describe(path, name="a", filters=[8, 16]),
+    "a text.json": lambda path: describe(path, name="a", units="many"),
 }
 
 
-@pytest.mark.parametrize("field", BAD_VALUES)
-def test_a_bad_value_names_its_field(field):
-    for value in BAD_VALUES[field]:
+def test_the_recipes_have_the_original_s_shape_and_size_and_scale_inside(few, request):
+    """And the same layout, whatever a user's keras.json says."""
+    request.addfinalizer(lambda: keras.config.set_image_data_format("channels_last"))
+    keras.config.set_image_data_format("channels_first")
+    for name, most in (("improved", 1_630_474), ("compact", 100_000), ("baseline", 1_630_474)):
+        recipe, network = model.RECIPES[name], model.build(model.RECIPES[name])
+        kinds = [type(layer).__name__ for layer in network.layers]
+        assert (kinds.count("Conv2D"), kinds.count("Dense")) == (2, 2)
+        assert {getattr(layer, "kernel_size", (3, 3)) for layer in network.layers} == {(3, 3)}
+        assert network.layers[1].output.shape == (None, 28, 28, recipe.filters[0])
+        assert network.count_params() <= most
+        assert recipe.epochs <= 30
+        scaled = few.test.images[:8].astype(np.float32) / 255
+        for layer in network.layers[1:]:
+            scaled = layer(scaled)
+        raw = network.predict(few.test.images[:8], verbose=0)
+        np.testing.assert_allclose(raw, scaled, atol=1e-6)
+    # The last, the baseline, is the original to the letter.
+    assert network.count_params() == most
+    block = ["Conv2D", "BatchNormalization", "MaxPooling2D"]
+    assert kinds == ["Rescaling", *block, *block, "Flatten", "Dense", "Dropout", "Dense"]
+    assert (recipe.batch_size, recipe.epochs, recipe.learning_rate) == (32, 30, 1e-3)
+    assert (recipe.dropout, recipe.augmentations) == (0.5, ("flip",))
+
+
+@pytest.mark.parametrize("fields", BAD_VALUES)
+def test_a_bad_value_names_its_field(fields):
+    for field, value in product(fields.split(), BAD_VALUES[fields]):
         with pytest.raises(UserError, match=f"^The recipe's {field} is .*; give "):
             replace(model.BASELINE, **{field: value})
 
@@ -79,3 +79,86 @@ def test_numbers_of_numpy_and_lists_of_json_are_taken_and_unknown_names_are_not(
     assert model.Recipe(**json.loads(json.dumps(asdict(recipe)))) == recipe
     with pytest.raises(UserError, match=r"'basline'.*baseline"):
         model.recipe_named("basline")
+
+
+def test_figures_against_those_worked_out_by_hand_and_nan_is_named(few):
+    """Right with probability 0.7 but for the first 80 images, classified as the next class at 0.4.
+
+    The mirror image of the first 40 of those is right, so sure that the mean is right too.
+    """
+    images, labels = few.test
+    probabilities = np.full((320, 10), 0.3 / 9)
+    probabilities[np.arange(320), labels] = 0.7
+    mirrored = probabilities.copy()
+    probabilities[:80] = mirrored[40:80] = 0.6 / 9
+    probabilities[np.arange(80), (labels[:80] + 1) % 10] = 0.4
+    mirrored[np.arange(40, 80), (labels[40:80] + 1) % 10] = 0.4
+
+    def predict(given, **_):
+        return np.float32(probabilities if np.array_equal(given, images) else mirrored)
+
+    report = evaluation.evaluate(SimpleNamespace(predict=predict), few.test)
+    assert report.accuracy == 0.75
+    assert report.mirrored_accuracy == 280 / 320
+    assert report.thresholded_precision == 1.0  # nothing wrong is above 0.5
+    assert report.calibration_error == pytest.approx(0.75 * 0.3 + 0.25 * 0.4, abs=1e-6)
+    assert report.loss == pytest.approx(-0.75 * np.log(0.7) - 0.25 * np.log(0.6 / 9), abs=1e-4)
+    assert set(report.as_dict()) == set(vars(report)) - {"probabilities"}
+
+    confusion = np.array(report.confusion)
+    counts, wrong = (np.bincount(each, minlength=10) for each in (labels, labels[:80]))
+    assert (confusion.sum(axis=1) == counts).all()  # a row is a true class, a column an answer
+    assert [confusion[label, (label + 1) % 10] for label in range(10)] == wrong.tolist()
+    recall = 1 - wrong / counts
+    assert [report.per_class[name]["recall"] for name in data.CLASS_NAMES] == pytest.approx(recall)
+    assert report.recall == pytest.approx(recall.mean())
+    probabilities[0, 0] = np.nan
+    with pytest.raises(UserError, match="NaN"):
+        evaluation.evaluate(SimpleNamespace(predict=predict), few.test)
+
+
+def test_what_was_saved_is_loaded(few, tmp_path):
+    network = model.build(model.COMPACT)
+    results = {"seed": 0, "test": evaluation.evaluate(network, few.test).as_dict()}
+    store.save(tmp_path, "mine", model.COMPACT, network, results)
+    loaded = store.load("mine", tmp_path)
+    ours, theirs = (each.predict(few.test.images, verbose=0) for each in (loaded.model, network))
+    assert (ours == theirs).all()
+    assert {name: loaded.results[name] for name in results} == results
+    assert loaded.results["parameters"] == network.count_params()
+    assert model.Recipe(**loaded.results["recipe"]) == model.COMPACT
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.keras"]
+
+
+def describe(path, **recipe):
+    path.write_text(json.dumps({**json.loads(path.read_text()), "recipe": recipe}))
+
+
+@pytest.mark.parametrize("how", DAMAGES)
+def test_a_bad_file_is_named(tmp_path, how):
+    for kind in ("keras", "json"):
+        shutil.copy(ROOT / f"saved_model/compact.{kind}", tmp_path)
+    file = f"compact.{how.split('.')[1]}"
+    DAMAGES[how](tmp_path / file)
+    with pytest.raises(UserError, match=file.replace(".", r"\.")):
+        store.load("compact", tmp_path)
+
+
+@pytest.mark.parametrize("name", model.RECIPES)
+def test_what_ships_is_as_good_as_recorded_and_as_on_jax(name, splits, few):
+    network, results = store.load(name, ROOT / "saved_model")
+    assert model.Recipe(**results["recipe"]) == model.RECIPES[name]
+    report = evaluation.evaluate(network, splits.test)
+    assert report.accuracy == pytest.approx(results["test"]["accuracy"], abs=3e-4)
+    best = min(results["seeds"], key=lambda seed: seed["validation"]["loss"])
+    assert best["seed"] == results["seed"]
+    assert best["test"]["confusion"] == results["test"]["confusion"]
+    assert all(len(seed["history"]["loss"]) == 30 for seed in results["seeds"])
+    jax = json.loads((ROOT / f"benchmarks/jax/{name}.json").read_text())
+    assert jax["versions"]["backend"] == "jax"
+    assert model.Recipe(**jax["recipe"]) == model.RECIPES[name]
+    shares = [seed["validation"]["accuracy"] for seed in results["seeds"]]
+    assert abs(jax["validation"]["accuracy"] - np.mean(shares)) <= 2 * np.std(shares, ddof=1)
+    plain = keras.models.load_model(ROOT / f"saved_model/{name}.keras")
+    ours, theirs = (each.predict(few.test.images, verbose=0) for each in (network, plain))
+    assert (ours == theirs).all()

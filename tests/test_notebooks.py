@@ -5,7 +5,6 @@ import os
 import re
 
 import matplotlib.pyplot as plt
-import nbformat
 import papermill
 import pytest
 from PIL import Image
@@ -13,8 +12,6 @@ from PIL import Image
 from benchmarks import report
 from fmnist_utils import data, plots, store
 from tests.execute import ROOT, code_cells, copy_project, executed_hash, outputs, parameters, read
-
-NOTEBOOKS = ("train.ipynb", "inference.ipynb")
 
 # What TensorFlow 2.21 logs when it is imported, and lets nobody silence.
 TENSORFLOW_LOG = re.compile(r"absl::InitializeLog|^[IW]\d{4} .*(port|cudart_stub)\.cc")
@@ -33,15 +30,19 @@ def execute(name, folder, **values):
     return papermill.execute_notebook(*paths, parameters=values, cwd=folder, **options)
 
 
-def test_train_stores_a_network_and_inference_opens_it(tmp_path, splits):
+def test_train_tells_a_mistake_in_one_sentence_or_stores_what_inference_opens(tmp_path, splits):
     copy_project(tmp_path)
+    with pytest.raises(papermill.PapermillExecutionError, match="epochs is 0"):
+        execute("train.ipynb", tmp_path, EPOCHS=0)
+    [[told]] = [error.traceback for error in errors(read(tmp_path / "executed-train.ipynb"))]
+    assert told.startswith("UserError: The recipe's epochs is 0; give")
+
     notebook = execute("train.ipynb", tmp_path, RECIPE="compact", EPOCHS=1, RUN_DIR="runs/mine")
     assert not errors(notebook)
     results = store.load("compact", tmp_path / "runs/mine").results
     assert results["recipe"]["epochs"] == 1
     assert results["test"]["accuracy"] > 0.7
-    [shown] = [cell.outputs for cell in notebook.cells if "training.train(" in cell.source]
-    bar, *printed = shown  # the bar leaves one line
+    [(bar, *printed)] = [c.outputs for c in notebook.cells if "training.train(" in c.source]
     assert re.match(r"100% \|█+\| \d\d:\d\d gone, 00:00 left, loss \d", bar.data["text/plain"])
     assert "".join(output.text for output in printed).count("\n") == 1
 
@@ -53,15 +54,6 @@ def test_train_stores_a_network_and_inference_opens_it(tmp_path, splits):
     assert not errors(notebook)
     for text in ("13.png", "bad.jpg is not a picture", "the same within 0.0003: True"):
         assert text in json.dumps(notebook)
-
-
-def test_a_user_s_mistake_shows_one_sentence(tmp_path):
-    copy_project(tmp_path)
-    with pytest.raises(papermill.PapermillExecutionError, match="epochs is 0"):
-        execute("train.ipynb", tmp_path, EPOCHS=0)
-    [shown] = errors(nbformat.read(tmp_path / "executed-train.ipynb", as_version=4))
-    assert len(shown.traceback) == 1
-    assert shown.traceback[0].startswith("UserError: The recipe's epochs is 0; give")
 
 
 def test_the_exercises_work_as_written_each_in_a_folder_of_its_own(few, tmp_path, monkeypatch):
@@ -88,7 +80,7 @@ def test_the_exercises_work_as_written_each_in_a_folder_of_its_own(few, tmp_path
     assert sum(name.startswith("small-2-") for name in runs) == 1
 
 
-@pytest.mark.parametrize("name", NOTEBOOKS)
+@pytest.mark.parametrize("name", ["train.ipynb", "inference.ipynb"])
 def test_committed_notebooks_are_executed_as_they_stand_and_read_like_an_essay(name):
     notebook, stripped = read(name), re.compile(r"<(script|iframe|object|svg)\b")  # by a git host
     code, shown, about = code_cells(notebook), outputs(notebook.cells), notebook.metadata
@@ -101,7 +93,6 @@ def test_committed_notebooks_are_executed_as_they_stand_and_read_like_an_essay(n
     kinds = {"text/plain", "text/html", "text/markdown", "image/png"}
     assert {kind for data in shown for kind in data} <= kinds
     assert not any(stripped.search(data.get("text/html", "")) for data in shown)
-
     assert not any(re.search(r"^\s*(def|class|!?pip|%pip)\b", cell.source, re.M) for cell in code)
     assert max(len(cell.source.splitlines()) for cell in code) <= 10
     assert all("# @param" in line for line in parameters(notebook).source.splitlines())

@@ -1,16 +1,29 @@
 import io
+import itertools
+import os
 import re
+import shutil
 import signal
 import sys
+import time
 from dataclasses import replace
+from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 
 import numpy as np
 import pytest
 
-from fmnist_utils import evaluation, training
+from benchmarks import kill
+from fmnist_utils import evaluation, store, training
 from fmnist_utils.errors import Stopped, UserError
 from fmnist_utils.model import BASELINE
-from tests.conftest import SHORT
+from tests.conftest import SHORT, run_python
+
+HOW = {
+    "truncated": lambda content: content[:-50],
+    "a bit flipped": lambda content: content[:9000] + bytes([content[9000] ^ 1]) + content[9001:],
+    "empty": lambda content: b"",
+    "not ours": lambda content: b"PK" + content[:9000],
+}
 
 
 def test_it_learns_and_returns_the_network_of_the_best_epoch(few, tmp_path):
@@ -82,17 +95,90 @@ def test_a_terminal_shows_a_bar_and_a_log_does_not(few, tmp_path, monkeypatch, c
 
 @pytest.mark.parametrize("event", ["Ctrl-C", "another training", "a state was removed"])
 def test_what_happens_between_two_epochs_is_told(few, tmp_path, monkeypatch, event):
-    actions = {
-        "Ctrl-C": lambda: signal.raise_signal(signal.SIGINT),
-        "another training": lambda: training.train(SHORT, few, tmp_path),
-        "a state was removed": (tmp_path / "epoch-001.npz").unlink,
-    }
-    once = iter([actions[event]])  # when the first epoch was written and its line is printed
+    saved, changed = f"Every epoch saved is in {tmp_path}", f"{tmp_path} was changed by .*{event}"
+    kind, sentence, action = {
+        "Ctrl-C": (Stopped, saved, lambda: signal.raise_signal(signal.SIGINT)),
+        "another training": (UserError, changed, lambda: training.train(SHORT, few, tmp_path)),
+        "a state was removed": (UserError, changed, (tmp_path / "epoch-001.npz").unlink),
+    }[event]
+    once = iter([action])  # when the first epoch was written and its line is printed
     monkeypatch.setattr(training.tqdm, "write", lambda line: [action() for action in once])
-    kind, sentence = UserError, f"{tmp_path} was changed by .*{event}"
-    if event == "Ctrl-C":
-        kind, sentence = Stopped, f"Every epoch saved is in {tmp_path}"
     with pytest.raises(kind, match=sentence) as told:
         training.train(SHORT, few, tmp_path)
     assert told.value._render_traceback_() == [f"{kind.__name__}: {told.value}"]
     assert len(training.train(SHORT, few, tmp_path).history["loss"]) == 3
+
+
+def test_killed_interrupted_or_terminated_it_ends_in_the_same_state(tmp_path):
+    """Killed before each of more calls than an epoch has, and at shares of the whole time."""
+    moments = itertools.cycle([*range(1, 14), 0.84, 0.42, 0.26])
+    assert not kill.survive("everything", tmp_path, moments, kills=16)
+    for stop in (signal.SIGINT, signal.SIGTERM):
+        folder = tmp_path / stop.name
+        process = kill.start("everything", folder)
+        while not (folder / "epoch-001.npz").exists():
+            time.sleep(0.01)
+        os.kill(process.pid, stop)
+        process.join()
+        assert process.exitcode
+        kill.finish("everything", folder)
+        assert not kill.differences(tmp_path / "uninterrupted", folder)
+
+
+@pytest.fixture
+def run_dir(finished, tmp_path):
+    return shutil.copytree(finished[0], tmp_path / "run")
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_damaged_state_is_named_and_the_one_before_it_used(run_dir, finished, few, how, capsys):
+    newest = run_dir / "epoch-003.npz"
+    newest.write_bytes(HOW[how](newest.read_bytes()))
+    assert training.train(SHORT, few, run_dir).history == finished[1].history
+    assert re.search(r"-003\.npz is not whole(?s:.*) holds 2 of 3 epochs", capsys.readouterr().out)
+    for file in run_dir.iterdir():
+        file.write_bytes(HOW[how](file.read_bytes()))
+    with pytest.raises(UserError, match=r"No state in .* is whole"):
+        training.train(SHORT, few, run_dir)
+
+
+def test_other_names_are_never_touched(few, tmp_path):
+    own = ["epoch-009 1.npz", "epoch-0010.npz", "epoch-001.png", "epoch-002.npz.bak", "epoch-001/a"]
+    (tmp_path / "epoch-001").mkdir()
+    for name in own:
+        (tmp_path / name).write_text("own")
+    assert len(training.train(SHORT, few, tmp_path).history["loss"]) == 3
+    assert all((tmp_path / name).read_text() == "own" for name in own)
+
+
+def test_a_full_disk_is_a_clear_error_and_loses_nothing(run_dir, finished, few):
+    """A limit on the size of files stands in for the disk: the write fails in the same way."""
+    (run_dir / "epoch-003.npz").unlink()
+    kept, limits = store.file_hash(run_dir / "epoch-002.npz"), getrlimit(RLIMIT_FSIZE)
+    setrlimit(RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=f"RUN_DIR {run_dir} cannot be written"):
+            training.train(SHORT, few, run_dir)
+    finally:
+        setrlimit(RLIMIT_FSIZE, limits)
+    assert store.file_hash(run_dir / "epoch-002.npz") == kept
+    assert training.train(SHORT, few, run_dir).history == finished[1].history
+
+
+def test_jax_trains_and_resumes_but_not_what_had_other_numbers(run_dir, tmp_path):
+    code = """
+import keras, numpy, pathlib, sys
+from tests.conftest import SHORT, data, kill, training
+few, folder = kill.few(data.load()), pathlib.Path(sys.argv[1])
+whole = training.train(SHORT, few, folder)
+(folder / "epoch-003.npz").unlink()
+resumed = training.train(SHORT, few, folder)
+same = map(numpy.array_equal, resumed.model.get_weights(), whole.model.get_weights())
+first, *_, last = whole.history["loss"]
+print(keras.backend.backend(), last < first, resumed.history == whole.history, all(same))
+keras.config.set_dtype_policy("mixed_bfloat16")
+training.train(SHORT, few, sys.argv[2])
+"""
+    ended = run_python(code, tmp_path / "jax", run_dir, KERAS_BACKEND="jax")
+    assert ended.stdout.splitlines()[-1:] == ["jax True True True"], ended.stderr
+    assert "holds another run {'backend': 'tensorflow', 'dtype': 'float32'}" in ended.stderr
