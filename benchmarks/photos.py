@@ -73,7 +73,7 @@ def main(folder):
         report["right"][name] = right["here"].groupby(sure).mean().to_dict()
         through = [item.label for item in photos.classify(network, large)]
         answers = {"as they are": names(network, test.images), "through `prepare`": through}
-        report["test images"][name] = (pd.DataFrame(answers).T == classes).mean(axis=1).to_dict()
+        report["test images"][name] = pd.DataFrame(answers).T.eq(classes).mean(axis=1).to_dict()
         print(name, table.map("{:.1%}".format).to_string(), sep="\n", end="\n\n")
     for figures in ("test images", "right"):
         print(figures, pd.DataFrame(report[figures]).map("{:.1%}".format).to_string(), sep="\n")

@@ -80,6 +80,8 @@ def test_the_same_picture_gives_the_same_result_whatever_came_before(garments):
     forward = [photos.prepare(image).views for image in images]
     backward = [photos.prepare(image).views for image in reversed(images)][::-1]
     assert all((one == other).all() for one, other in zip(forward, backward, strict=True))
+    mirrored = {view[:, ::-1].tobytes() for view in forward[0]}
+    assert mirrored == {view.tobytes() for view in forward[0]}
 
 
 def test_the_prepared_picture_hardly_changes_with_size_padding_and_background(garments):
