@@ -1,10 +1,10 @@
 """Turn a photo of a garment into what the network expects, and classify it."""
 
-import fnmatch
 import mimetypes
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,7 +15,7 @@ from tqdm import tqdm
 
 from fmnist_utils.data import CLASS_NAMES
 from fmnist_utils.errors import UserError
-from fmnist_utils.pictures import ADDRESS, CHANNELS, MAGIC, PhotoError, read
+from fmnist_utils.pictures import ADDRESS, CHANNELS, MAGIC, PhotoError, name, read
 
 WIDTHS = (1, 0.8, 0.9, 1.1, 1.2)
 BRIGHT = 200  # of the brightest pixel, at least; in the dataset it is 254 or 255
@@ -51,7 +51,7 @@ def classify(model, sources) -> list[Classified]:
     """
     listed = _listed(sources)
     if not listed:
-        raise UserError(f"There is no picture in {sources!s:.99}; check PHOTOS.")
+        raise UserError(f"There is no picture in {name(str(sources))}; check PHOTOS.")
     return [_classified(model, source) for source in tqdm(listed, leave=False, disable=None)]
 
 
@@ -85,13 +85,14 @@ def _found(path):
     base = next(each for each in (path, *path.parents) if each.is_dir())
     pattern = "**" if base == path else str(path.relative_to(base)).replace("[", "[[]")
     if "**" in pattern:
-        below = {f"/{file.relative_to(base)}": file for file in _below(base)}
-        files = [below[each] for each in fnmatch.filter(below, "*" + pattern.rpartition("**")[2])]
+        wanted = "*" + pattern.rpartition("**")[2]
+        files = [file for file in _below(base) if fnmatch(f"/{file.relative_to(base)}", wanted)]
     else:
         files = [file for file in base.glob(pattern) if not file.is_dir()]
     pictures = sorted(filter(_is_picture, files))
     if len(pictures) < len(files):
-        print(f"{path}: {len(files) - len(pictures)} files are left out, as hidden or no pictures.")
+        left = len(files) - len(pictures)
+        print(f"{name(path)}: {left} files are left out, as hidden or no pictures.")
     return pictures
 
 
