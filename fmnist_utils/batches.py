@@ -21,10 +21,10 @@ class Batches(keras.utils.PyDataset):
         self.labels = np.eye(10, dtype=np.float32)[split.labels] * (1 - smoothing) + smoothing / 10
         self.images, self.batch_size, self.augmentations = split.images, batch_size, augmentations
         self.steps_per_epoch = -(-len(self.images) // batch_size)
-        self.seed, self.first_step = seed, first_epoch * self.steps_per_epoch
+        self.seed, self.first_epoch = seed, first_epoch
 
     def __getitem__(self, step):
-        epoch, index = divmod(self.first_step + step, self.steps_per_epoch)
+        epoch, index = divmod(step + self.first_epoch * self.steps_per_epoch, self.steps_per_epoch)
         chosen = _order(len(self.images), self.batch_size, self.seed, epoch)[index]
         images = self.images[chosen]
         generator = np.random.default_rng((self.seed, epoch, index))

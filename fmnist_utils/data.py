@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fmnist_utils.errors import UserError
+from fmnist_utils.errors import UserError, as_path, expect
 
 CLASS_NAMES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat")
 CLASS_NAMES += ("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
@@ -65,16 +65,16 @@ def validation_indices(labels):
 
 def check(split):
     """Raise UserError unless `split` has raw images and one label for each, as `Split` says."""
-    if not isinstance(split, Split):
-        raise UserError(f"This is a {type(split).__name__}; give a `data.Split(images, labels)`.")
-    images, labels = map(np.asarray, split)
-    if images.dtype != np.uint8 or images.shape[1:] != (28, 28, 1) or not len(images):
-        wanted = "give raw pixels, uint8 (N, 28, 28, 1), as `data.load()` returns them"
-        raise UserError(f"The images are {images.dtype} {images.shape}; {wanted}.")
-    whole = labels.dtype.kind in "iu" and labels.shape == (len(images),)
-    if not whole or labels.min() < 0 or labels.max() >= len(CLASS_NAMES):
-        wanted = f"give each of the {len(images)} images one of the whole numbers from 0 to 9"
-        raise UserError(f"The labels are {labels.dtype} {labels.shape}; {wanted}.")
+    expect(isinstance(split, Split), "A split", split, "a `data.Split(images, labels)`")
+    images, labels = split
+    raw = isinstance(images, np.ndarray) and images.dtype == np.uint8 and len(images.shape) == 4
+    wanted = "raw pixels, uint8 (N, 28, 28, 1), as `data.load()` returns them"
+    expect(raw and len(images) and images.shape[1:] == (28, 28, 1), "The images", images, wanted)
+    whole = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
+    wanted = f"each of the {len(images)} images one of the whole numbers from 0 to 9"
+    expect(whole and labels.shape == (len(images),), "The labels", labels, wanted)
+    unknown = np.setdiff1d(labels, range(len(CLASS_NAMES))).tolist()
+    expect(not unknown, "The labels", unknown, wanted)
 
 
 def _payload(name, directory):
@@ -83,7 +83,7 @@ def _payload(name, directory):
     cached = home / "datasets/fashion-mnist" / f"{name}.gz"
     sources = [("read", cached), ("read", DEBIAN_DIRECTORY / cached.name), ("downloaded", cached)]
     if chosen := directory or os.environ.get("FMNIST_DIR"):
-        sources = [("read", Path(chosen).expanduser() / cached.name)]
+        sources = [("read", as_path(chosen, "FMNIST_DIR") / cached.name)]
     problems = []
     for how, path in sources:
         try:

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn import metrics
 
 from fmnist_utils.data import CLASS_NAMES, check
-from fmnist_utils.errors import UserError
+from fmnist_utils.model import probabilities
 
 
 @dataclass(frozen=True)
@@ -34,27 +34,25 @@ class Report:
 def evaluate(model, split) -> Report:
     """Measure `model` on `split`; raise UserError where that cannot be done."""
     check(split)
-    ways = split.images, split.images[:, :, ::-1]
-    probabilities, mirrored = (model.predict(way, batch_size=1000, verbose=0) for way in ways)
-    if not np.isfinite(probabilities).all():
-        raise UserError("The network returns NaN; train it again, with a lower learning_rate.")
-    labels, predicted = split.labels, probabilities.argmax(axis=1)
+    answers = probabilities(model, split.images)
+    mirrored = probabilities(model, split.images[:, :, ::-1])
+    labels, predicted = split.labels, answers.argmax(axis=1)
     classes = {"labels": range(10), "target_names": CLASS_NAMES, "zero_division": 0}
     per_class = metrics.classification_report(labels, predicted, output_dict=True, **classes)
     mean = per_class["macro avg"]
-    of_label = probabilities[np.arange(len(labels)), labels]
+    of_label = answers[np.arange(len(labels)), labels]
     return Report(
         loss=float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean()),
         accuracy=float((predicted == labels).mean()),
         precision=float(mean["precision"]),
         recall=float(mean["recall"]),
         f1=float(mean["f1-score"]),
-        thresholded_precision=float(keras.metrics.Precision()(np.eye(10)[labels], probabilities)),
-        calibration_error=_calibration_error(probabilities.max(axis=1), predicted == labels),
-        mirrored_accuracy=float(((probabilities + mirrored).argmax(axis=1) == labels).mean()),
+        thresholded_precision=float(keras.metrics.Precision()(np.eye(10)[labels], answers)),
+        calibration_error=_calibration_error(answers.max(axis=1), predicted == labels),
+        mirrored_accuracy=float(((answers + mirrored).argmax(axis=1) == labels).mean()),
         per_class={name: per_class[name] for name in CLASS_NAMES},
         confusion=metrics.confusion_matrix(labels, predicted, labels=range(10)).tolist(),
-        probabilities=probabilities,
+        probabilities=answers,
     )
 
 

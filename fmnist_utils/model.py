@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from functools import partial
-from numbers import Integral, Real
 
 import keras
 import numpy as np
@@ -11,7 +10,7 @@ from keras import layers
 
 from fmnist_utils.batches import AUGMENTATIONS
 from fmnist_utils.data import CLASS_NAMES
-from fmnist_utils.errors import UserError
+from fmnist_utils.errors import UserError, expect
 
 
 @dataclass(frozen=True)
@@ -36,40 +35,51 @@ class Recipe:
         for fields, wanted, fits in _CHECKS:
             for field in fields.split():
                 value = _plain(getattr(self, field))
-                if not fits(value):
-                    raise UserError(f"The recipe's {field} is {value!r}; give {wanted}.")
+                expect(fits(value), f"The recipe's {field}", value, wanted)
                 object.__setattr__(self, field, value)
 
 
-def is_number(value, kind=Real, least=0, most=1e9):
+def is_number(value, kind=(int, float), least=0, most=1e9):
     """Return whether `value` is a number of this `kind`, not a bool, in these bounds."""
     return isinstance(value, kind) and not isinstance(value, bool) and least <= value <= most
 
 
+def is_name(value):
+    """Return whether `value` can be the name of a file on any system."""
+    return isinstance(value, str) and re.fullmatch(r"(?a)[A-Za-z0-9][\w.-]{0,63}", value)
+
+
 def _plain(value):
     """Return tuples for lists, which JSON makes, and Python's numbers for numpy's."""
-    if isinstance(value, (list, tuple)):
-        return tuple(map(_plain, value))
-    return value.item() if isinstance(value, np.generic) else value
+    value = value.tolist() if isinstance(value, (np.generic, np.ndarray)) else value
+    return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
+
+
+def _in(names, value):
+    return isinstance(value, str) and value in names
 
 
 def _are(fits, value):
     return isinstance(value, tuple) and all(map(fits, value))
 
 
-is_whole = partial(is_number, kind=Integral, least=1)
-_NAME, _KNOWN = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII), [*AUGMENTATIONS]
+is_whole = partial(is_number, kind=(int, np.integer), least=1, most=1024)
+NAME = "up to 64 letters, digits, '.', '_', '-'"
 _CHECKS = (  # every field, what to give, and whether a value is that
-    ("name", "letters, digits, '.', '_', '-'", lambda v: isinstance(v, str) and _NAME.fullmatch(v)),
-    ("filters pooling", "two whole numbers from 1", lambda v: _are(is_whole, v) and len(v) == 2),
-    ("units batch_size", "a whole number from 1", is_whole),
+    ("name", NAME, is_name),
+    (
+        "filters pooling",
+        "two whole numbers up to 1024",
+        lambda v: _are(is_whole, v) and len(v) == 2,
+    ),
+    ("units batch_size", "a whole number from 1 to 1024", is_whole),
     ("epochs", "a whole number from 1 to 999", partial(is_whole, most=999)),
-    ("learning_rate", "a number above 0", partial(is_number, least=1e-12)),
-    ("weight_decay", "a number from 0", is_number),
+    ("learning_rate", "a number above 0, at most 1e9", partial(is_number, least=1e-12)),
+    ("weight_decay", "a number from 0 to 1", partial(is_number, most=1)),
     ("dropout label_smoothing", "a number from 0 to 0.99", partial(is_number, most=0.99)),
     ("pool_first", "True or False", lambda v: isinstance(v, bool)),
-    ("schedule", "'constant' or 'cosine'", lambda v: v in ("constant", "cosine")),
-    ("augmentations", f"a tuple out of {_KNOWN}", lambda v: _are(lambda each: each in _KNOWN, v)),
+    ("schedule", "'constant' or 'cosine'", partial(_in, ("constant", "cosine"))),
+    ("augmentations", f"a tuple of {[*AUGMENTATIONS]}", partial(_are, partial(_in, AUGMENTATIONS))),
 )
 
 BASELINE = Recipe("baseline")
@@ -108,3 +118,15 @@ def build(recipe) -> keras.Model:
         layers.Dense(len(CLASS_NAMES), activation="softmax"),
     ]
     return keras.Sequential(network, name=recipe.name)
+
+
+def probabilities(network, images):
+    """Return a `network`'s answers to `images`, `(N, 10)`; raise UserError where they are none."""
+    shapes = [getattr(network, f"{end}_shape", None) for end in ("input", "output")]
+    fits = shapes == [(None, 28, 28, 1), (None, len(CLASS_NAMES))]
+    expect(fits, "The model", network, "a network of `model.build`, or one of its shapes")
+    parts = [images[start : start + 1000] for start in range(0, len(images), 1000)]
+    answers = np.concatenate([network.predict_on_batch(part) for part in parts])
+    if not np.allclose(answers.sum(axis=1), 1, atol=0.02):  # NaN is close to nothing
+        raise UserError("The network's answers are NaN or no probabilities; train it again.")
+    return answers

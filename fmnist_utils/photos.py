@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from fmnist_utils.data import CLASS_NAMES
 from fmnist_utils.errors import UserError
+from fmnist_utils.model import probabilities
 from fmnist_utils.pictures import ADDRESS, CHANNELS, MAGIC, PhotoError, name, read
 
 WIDTHS = (1, 0.8, 0.9, 1.1, 1.2)
@@ -60,7 +61,7 @@ def _classified(model, source):
         prepared = prepare(read(source))
     except PhotoError as error:
         return Classified(source, error=str(error))
-    mean = np.exp(np.log(model.predict_on_batch(prepared.views) + 1e-7).mean(axis=0))
+    mean = np.exp(np.log(probabilities(model, prepared.views) + 1e-7).mean(axis=0))
     shares = zip(CLASS_NAMES, (mean / mean.sum()).tolist(), strict=True)
     ranking = tuple(sorted(shares, key=lambda share: -share[1]))
     unsure = "the network is unsure" if ranking[0][1] < SURE else ""

@@ -3,8 +3,9 @@
 import hashlib
 import io
 import json
+import signal
 import sys
-import tempfile
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from time import monotonic
@@ -15,9 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from fmnist_utils.batches import Batches
-from fmnist_utils.data import check
-from fmnist_utils.errors import Stopped, UserError
-from fmnist_utils.model import build, is_whole
+from fmnist_utils.data import Splits, check
+from fmnist_utils.errors import Stopped, UserError, as_path, expect
+from fmnist_utils.model import Recipe, build, is_whole
 
 PERSISTENT_FOLDERS = (Path("/content/drive/MyDrive"), Path("/kaggle/working"))  # Colab, Kaggle
 STATES = "epoch-[0-9][0-9][0-9].npz"  # no other name is ever read or removed
@@ -51,38 +52,42 @@ def train(recipe, splits, run_dir, seed=0) -> Run:
     the training's with the labels as smoothed. The last two states are in `run_dir`: a call with
     the same arguments goes on. Raises UserError if it cannot; Stopped, a KeyboardInterrupt.
     """
-    check(splits.train)
-    check(splits.validation)
-    if not is_whole(seed, least=0, most=2**32 - 1):
-        raise UserError(f"The seed is {seed!r}; give a whole number from 0 to 2**32 - 1.")
-    checkpoint = Checkpoint(Path(run_dir).expanduser(), _settings(recipe, splits, seed))
     try:
-        checkpoint.read()
-        if checkpoint.epoch < recipe.epochs:
+        expect(isinstance(recipe, Recipe), "The recipe", recipe, "a `model.Recipe`")
+        expect(isinstance(splits, Splits), "The splits", splits, "what `data.load()` returns")
+        check(splits.train)
+        check(splits.validation)
+        wanted = "a whole number from 0 to 2**32 - 1"
+        expect(is_whole(seed, least=0, most=2**32 - 1), "The seed", seed, wanted)
+        with _interrupts() as interrupts:
+            settings = _settings(recipe, splits, seed)
+            checkpoint = Checkpoint(as_path(run_dir, "RUN_DIR"), settings, interrupts)
             _fit(recipe, splits, seed, checkpoint)
+            model = build(recipe)
+            _assign(model.weights, checkpoint.best)
     except OSError as error:
-        advice = "make room there or choose another; every epoch that it has is kept"
+        advice = "see that it exists and has room, or choose another"
         raise UserError(f"RUN_DIR {run_dir} cannot be written ({error}); {advice}.") from None
     except KeyboardInterrupt:
         raise Stopped(f"Every epoch saved is in {run_dir}; run this again to go on.") from None
-    model = build(recipe)
-    _assign(model.weights, checkpoint.best)
     return Run(model, checkpoint.history, int(np.argmin(checkpoint.history["val_loss"])) + 1)
 
 
 def _fit(recipe, splits, seed, checkpoint):
     keras.utils.set_random_seed(seed)
-    model, first = build(recipe), checkpoint.epoch
-    how = recipe.batch_size, recipe.augmentations, seed, first, recipe.label_smoothing
-    batches = Batches(splits.train, *how)
+    model, how = build(recipe), (recipe.batch_size, recipe.augmentations, seed)
+    batches = Batches(splits.train, *how, smoothing=recipe.label_smoothing)
     steps = batches.steps_per_epoch
     # Several steps in one call save 1 to 3 ms of Keras' own work in each.
     fast = {"steps_per_execution": max(n for n in range(1, 51) if steps % n == 0)}
     fast["jit_compile"] = keras.backend.backend() == "jax"  # on a CPU, TensorFlow is faster without
     model.compile(_adam(recipe, steps), "categorical_crossentropy", metrics=["accuracy"], **fast)
     model.optimizer.build(model.trainable_variables)
-    if first:
-        _assign([*model.weights, *model.optimizer.variables], checkpoint.last)
+    checkpoint.set_model(model)
+    checkpoint.read()
+    if (first := checkpoint.epoch) == recipe.epochs:
+        return
+    batches.first_epoch = first
     validation = splits.validation.images, np.eye(10, dtype=np.float32)[splits.validation.labels]
     options = {"validation_data": validation, "validation_batch_size": 1000, "shuffle": False}
     epochs = {"steps_per_epoch": steps, "initial_epoch": first, "epochs": recipe.epochs}
@@ -107,54 +112,78 @@ class Checkpoint(keras.callbacks.Callback):
     It is JSON and arrays. All randomness derives from (seed, epoch): what goes on draws the same.
     """
 
-    def __init__(self, run_dir, settings):
+    def __init__(self, run_dir, settings, interrupts):
         super().__init__()
+        self.interrupts = interrupts
         self.run_dir, self.settings, self.epoch = run_dir, settings, 0
+        self.partial = run_dir / "epoch.partial"
         self.history = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
         self.best, self.last = [], []  # arrays: best network's; last network's and its optimizer's
 
     def read(self):
         """Take over the newest whole state, if there is any."""
-        self.run_dir.mkdir(parents=True, exist_ok=True)
-        tempfile.TemporaryFile(dir=self.run_dir).close()  # fails now rather than after an epoch
         states = sorted(self.run_dir.glob(STATES))
         self.newest = states[-1:]  # as this training left the folder
+        if strange := [path for path in states if path.is_symlink() or not path.is_file()]:
+            raise UserError(f"{strange[0]} is a link or a folder in a state's place; move it away.")
         for path in reversed(states):
             try:
-                with np.load(path) as file:  # the zip's checksums tell damage
-                    text, *arrays = file.values()
-                there, history, count = json.loads(text.item()).values()
-            except Exception as error:  # zipfile and numpy raise many kinds
+                self._take_over(path)
+            except UserError:
+                raise
+            except Exception as error:  # zipfile, numpy, json and Keras raise many kinds
                 print(f"{path} is not whole ({error}); looking for the state before it.")
                 continue
-            here = json.loads(json.dumps(self.settings))
-            if other := {k: there.get(k) for k in here | there if there.get(k) != here.get(k)}:
-                raise UserError(f"{self.run_dir} holds another run {other}; use another RUN_DIR.")
-            self.history, self.best, self.last = history, arrays[:count], arrays[count:]
-            self.epoch = len(history["loss"])
             print(f"{self.run_dir} holds {self.epoch} of {self.settings['epochs']} epochs already.")
             return
         if states:
             wrong = f"No state in {self.run_dir} is whole, so this run cannot go on"
             raise UserError(f"{wrong}; delete the folder to start afresh, or choose another.")
 
+    def _take_over(self, path):
+        """Assign the state in `path` to the model; raise whatever shows that it isn't whole."""
+        with np.load(path) as file:  # the zip's checksums tell damage
+            text, *arrays = file.values()
+        here, state = json.loads(json.dumps(self.settings)), json.loads(text.item())
+        there = state["settings"]
+        if other := {k: there.get(k) for k in here | there if there.get(k) != here.get(k)}:
+            raise UserError(f"{self.run_dir} holds another run {other}; use another RUN_DIR.")
+        curves = np.array([state["history"][name] for name in self.history], dtype=float)
+        if curves.shape != (4, int(path.stem[-3:])) or not np.isfinite(curves).all():
+            raise ValueError("its history has gaps")
+        weights, n = self.model.weights, len(self.model.weights)
+        _assign(weights, arrays[:n])
+        _assign([*weights, *self.model.optimizer.variables], arrays[n:])
+        self.best, self.last, self.epoch = arrays[:n], arrays[n:], curves.shape[1]
+        self.history = dict(zip(self.history, curves.tolist(), strict=True))
+
     def _write(self):
-        """Write the state whole under a temporary name, rename it, keep it and the one before."""
-        states = sorted(self.run_dir.glob(STATES))
-        if states[-1:] != self.newest:
-            wrong = f"{self.run_dir} was changed by another training, or a state was removed"
-            raise UserError(f"{wrong}; choose another RUN_DIR, or run this again to go on from it.")
-        state = {"settings": self.settings, "history": self.history, "best_arrays": len(self.best)}
+        """Write the state whole under another name, rename it, keep it and the one before."""
         content = io.BytesIO()
+        state = {"settings": self.settings, "history": self.history}
         np.savez(content, json.dumps(state), *self.best, *self.last)
         path = self.run_dir / f"epoch-{self.epoch:03d}.npz"
-        partial = path.with_suffix(".partial")
-        partial.write_bytes(content.getbuffer())
-        partial.replace(path)
+        states = sorted(self.run_dir.glob(STATES))
+        try:
+            if states[-1:] != self.newest:
+                raise FileExistsError
+            with self.partial.open("xb") as file:  # a second training would find it in its way
+                file.write(content.getbuffer())
+            self.partial.replace(path)
+        except (FileExistsError, FileNotFoundError):
+            wrong = f"{self.run_dir} was changed by another training, or a state was removed"
+            advice = "choose another RUN_DIR, or run this again to go on from what is there"
+            raise UserError(f"{wrong}; {advice}.") from None
+        except OSError:
+            _remove(self.partial)
+            raise
         self.newest = [max([path, *self.newest])]
         for older in [state for state in states if state < path][:-1]:
-            older.write_bytes(b"")  # Drive's bin keeps what is removed, at its full size
-            older.unlink()
+            _remove(older)
+
+    def on_train_begin(self, logs=None):
+        self.run_dir.mkdir(parents=True, exist_ok=True)
+        _remove(self.partial)  # it fails now rather than after an epoch
 
     def on_epoch_begin(self, epoch, logs=None):
         self.begun = monotonic()
@@ -164,12 +193,14 @@ class Checkpoint(keras.callbacks.Callback):
                 layer.seed_generator.state.assign(source.generate_state(2) >> 1)  # fits into int32
 
     def on_train_batch_end(self, batch, logs=None):
-        self._check_finite(logs["loss"])
+        self._check(logs["loss"])
         self.bar.update(self.epoch * self.params["steps"] + batch + 1 - self.bar.n)
         self.bar.set_postfix_str(f"loss {logs['loss']:.4f}", refresh=False)
 
+    def on_test_batch_end(self, batch, logs=None):
+        self._check(logs["loss"])
+
     def on_epoch_end(self, epoch, logs=None):
-        self._check_finite(logs["val_loss"])
         self.epoch = epoch + 1
         best = logs["val_loss"] < min(self.history["val_loss"], default=np.inf)
         for name, curve in self.history.items():
@@ -181,15 +212,41 @@ class Checkpoint(keras.callbacks.Callback):
         line += "  validation {val_loss:.4f}, {val_accuracy:.2%}" + ("  best" if best else "")
         tqdm.write(line.format(self.epoch, self.params["epochs"], monotonic() - self.begun, **logs))
 
-    def _check_finite(self, loss):
+    def _check(self, loss):
+        if self.interrupts:
+            raise KeyboardInterrupt
         if not np.isfinite(loss):
             advice = f"choose a learning_rate below {self.settings['learning_rate']:g}"
             raise UserError(f"The loss is not finite in epoch {self.epoch + 1}; {advice}.")
 
 
+@contextmanager
+def _interrupts():
+    """Yield a list for Ctrl-C to be noted in: inside TensorFlow it gets lost, or another error."""
+    noted, before = [], signal.getsignal(signal.SIGINT)
+    with suppress(ValueError):  # only the main thread gets signals
+        signal.signal(signal.SIGINT, lambda *_: noted.append(True))
+    try:
+        yield noted
+    finally:
+        with suppress(ValueError):
+            signal.signal(signal.SIGINT, before)
+    if noted:
+        raise KeyboardInterrupt
+
+
 def _assign(variables, arrays):
     for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array.view(variable.dtype))  # numpy's files have no bfloat16
+        array = array.view(variable.dtype)  # numpy's files have no bfloat16
+        if not np.isfinite(array).all():
+            raise ValueError("it holds NaN or infinity")
+        variable.assign(array)
+
+
+def _remove(path):
+    """Remove a file, emptied before: Drive's bin keeps what is removed, at its full size."""
+    path.write_bytes(b"")
+    path.unlink()
 
 
 def _settings(recipe, splits, seed):

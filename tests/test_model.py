@@ -2,8 +2,10 @@
 
 import json
 import shutil
+import zipfile
 from dataclasses import asdict, replace
 from itertools import product
+from resource import RLIMIT_FSIZE, getrlimit, setrlimit
 from types import SimpleNamespace
 
 import keras
@@ -16,14 +18,16 @@ from tests.execute import ROOT
 
 BAD_VALUES = {
     "name": ["a/b", "", "..", None, 5, "-x", "a b"],
-    "filters pooling": [(1, 2, 3), (2,), 5, (0, 1), (1.5, 2), (2, "2"), "ab", None],
+    "filters pooling": [(1, 2, 3), (2,), 5, (0, 1), (1.5, 2), (2, "2"), "ab", None, (2, 30_000)],
     "pool_first": [1, None, "yes"],
     "units batch_size epochs": [0, -1, 1.5, 1e3, 32.0, True, "3", None],
+    "units batch_size": [1_000_000],
     "epochs": [1000],
     "dropout label_smoothing": [50, 1, -0.1, float("nan"), "0.5"],
     "learning_rate weight_decay": [-1, "1e-3", float("inf"), float("nan"), None],
     "learning_rate": [0],
-    "schedule": ["Cosine", None, ["cosine"]],
+    "weight_decay": [2],
+    "schedule": ["Cosine", None, ["cosine"], np.array(["cosine", "constant"])],
     "augmentations": ["flip", ("flop",), None, (["flip"],)],
 }
 DAMAGES = {
@@ -37,6 +41,7 @@ DAMAGES = {
     "unknown field.json": lambda path: describe(path, name="a", nonsense=1),
     "another size.json": lambda path: describe(path, name="a", filters=[8, 16]),
     "a text.json": lambda path: describe(path, name="a", units="many"),
+    "huge.json": lambda path: describe(path, name="a", units=1_000_000),
 }
 
 
@@ -68,12 +73,13 @@ def test_the_recipes_have_the_original_s_shape_and_size_and_scale_inside(few, re
 @pytest.mark.parametrize("fields", BAD_VALUES)
 def test_a_bad_value_names_its_field(fields):
     for field, value in product(fields.split(), BAD_VALUES[fields]):
-        with pytest.raises(UserError, match=f"^The recipe's {field} is .*; give "):
+        with pytest.raises(UserError, match=f"^The recipe's {field} cannot be .*; give "):
             replace(model.BASELINE, **{field: value})
 
 
 def test_numbers_of_numpy_and_lists_of_json_are_taken_and_unknown_names_are_not():
-    values = {"epochs": np.int64(1), "dropout": np.float64(0.5), "filters": [np.int32(32), 64]}
+    values = {"epochs": np.int64(1), "dropout": np.float16(0.5), "filters": np.array([32, 64])}
+    values |= {"pooling": [np.int32(2), 2], "augmentations": ["flip"]}
     recipe = replace(model.BASELINE, **values)
     assert recipe == replace(model.BASELINE, epochs=1)
     assert model.Recipe(**json.loads(json.dumps(asdict(recipe)))) == recipe
@@ -94,10 +100,12 @@ def test_figures_against_those_worked_out_by_hand_and_nan_is_named(few):
     probabilities[np.arange(80), (labels[:80] + 1) % 10] = 0.4
     mirrored[np.arange(40, 80), (labels[40:80] + 1) % 10] = 0.4
 
-    def predict(given, **_):
+    def answer(given):
         return np.float32(probabilities if np.array_equal(given, images) else mirrored)
 
-    report = evaluation.evaluate(SimpleNamespace(predict=predict), few.test)
+    shapes = {"input_shape": (None, 28, 28, 1), "output_shape": (None, 10)}
+    network = SimpleNamespace(predict_on_batch=answer, **shapes)
+    report = evaluation.evaluate(network, few.test)
     assert report.accuracy == 0.75
     assert report.mirrored_accuracy == 280 / 320
     assert report.thresholded_precision == 1.0  # nothing wrong is above 0.5
@@ -114,7 +122,7 @@ def test_figures_against_those_worked_out_by_hand_and_nan_is_named(few):
     assert report.recall == pytest.approx(recall.mean())
     probabilities[0, 0] = np.nan
     with pytest.raises(UserError, match="NaN"):
-        evaluation.evaluate(SimpleNamespace(predict=predict), few.test)
+        evaluation.evaluate(network, few.test)
 
 
 def test_what_was_saved_is_loaded(few, tmp_path):
@@ -130,6 +138,25 @@ def test_what_was_saved_is_loaded(few, tmp_path):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.json", "mine.keras"]
 
 
+def test_a_model_is_found_by_its_file_s_name_too():
+    assert store.load("compact.keras", ROOT / "saved_model").results["name"] == "compact"
+
+
+def test_where_a_network_cannot_be_saved_what_was_there_stays(tmp_path):
+    """A limit on the size of files stands in for a full disk: the write fails in the same way."""
+    network = model.build(model.COMPACT)
+    store.save(tmp_path, "mine", model.COMPACT, network, {"seed": 1})
+    kept, limits = {path: path.read_bytes() for path in tmp_path.iterdir()}, getrlimit(RLIMIT_FSIZE)
+    for results, limit in (({}, 100_000), ({}, 0), ({"a": float("nan")}, limits[0])):
+        setrlimit(RLIMIT_FSIZE, (limit, limits[1]))
+        try:
+            with pytest.raises(UserError, match=r"^.*/mine cannot be saved \(.*\); use .*\.$"):
+                store.save(tmp_path, "mine", model.COMPACT, network, results)
+        finally:
+            setrlimit(RLIMIT_FSIZE, limits)
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == kept
+
+
 def describe(path, **recipe):
     path.write_text(json.dumps({**json.loads(path.read_text()), "recipe": recipe}))
 
@@ -141,6 +168,44 @@ def test_a_bad_file_is_named(tmp_path, how):
     file = f"compact.{how.split('.')[1]}"
     DAMAGES[how](tmp_path / file)
     with pytest.raises(UserError, match=file.replace(".", r"\.")):
+        store.load("compact", tmp_path)
+
+
+def zipped(path, weights):
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr("config.json", "{}")
+        if weights is not None:
+            file.writestr("model.weights.h5", weights)
+
+
+def with_a_weight(path, value):
+    network = model.build(model.COMPACT)
+    network.weights[0].assign(network.weights[0] * value)
+    network.save(path)
+
+
+CONTENTS = {
+    "empty": lambda path: path.write_bytes(b""),
+    "truncated": lambda path: path.write_bytes(path.read_bytes()[:-100]),
+    "no zip file": lambda path: path.write_bytes(b"no zip file" * 1000),
+    "without weights": lambda path: zipped(path, None),
+    "with empty weights": lambda path: zipped(path, b""),
+    "with other weights": lambda path: zipped(path, b"other weights" * 1000),
+    "another network": lambda path: model.build(model.IMPROVED).save(path),
+    "with NaN": lambda path: with_a_weight(path, np.nan),
+    "with infinity": lambda path: with_a_weight(path, np.inf),
+}
+
+
+@pytest.mark.parametrize("how", CONTENTS)
+def test_a_file_that_is_described_but_no_network_is_named(tmp_path, how):
+    path = tmp_path / "compact.keras"
+    for kind in ("keras", "json"):
+        shutil.copy(ROOT / f"saved_model/compact.{kind}", tmp_path)
+    CONTENTS[how](path)
+    about = json.loads(path.with_suffix(".json").read_text()) | {"sha256": store.file_hash(path)}
+    path.with_suffix(".json").write_text(json.dumps(about))
+    with pytest.raises(UserError, match=r"^.*compact.keras is not what .* describes \(.*\); .*\.$"):
         store.load("compact", tmp_path)
 
 

@@ -32,10 +32,10 @@ def execute(name, folder, **values):
 
 def test_train_tells_a_mistake_in_one_sentence_or_stores_what_inference_opens(tmp_path, splits):
     copy_project(tmp_path)
-    with pytest.raises(papermill.PapermillExecutionError, match="epochs is 0"):
+    with pytest.raises(papermill.PapermillExecutionError, match="epochs cannot be 0"):
         execute("train.ipynb", tmp_path, EPOCHS=0)
     [[told]] = [error.traceback for error in errors(read(tmp_path / "executed-train.ipynb"))]
-    assert told.startswith("UserError: The recipe's epochs is 0; give")
+    assert told.startswith("UserError: The recipe's epochs cannot be 0; give")
 
     notebook = execute("train.ipynb", tmp_path, RECIPE="compact", EPOCHS=1, RUN_DIR="runs/mine")
     assert not errors(notebook)

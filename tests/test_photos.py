@@ -1,8 +1,8 @@
 import io
 import os
 from pathlib import Path
-from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -122,7 +122,8 @@ def shapes():
 
 
 # A network that always gives the same answer, so that only the sources matter.
-FIXED = SimpleNamespace(predict_on_batch=lambda views: np.full((len(views), 10), 0.1, np.float32))
+FIXED = [keras.Input((28, 28, 1)), keras.layers.Flatten()]
+FIXED = keras.Sequential([*FIXED, keras.layers.Dense(10, "softmax", kernel_initializer="zeros")])
 
 
 def test_whatever_the_shape_there_is_an_answer_or_a_sentence():

@@ -1,5 +1,7 @@
+import gc
 import io
 import itertools
+import json
 import os
 import re
 import shutil
@@ -13,16 +15,38 @@ import numpy as np
 import pytest
 
 from benchmarks import kill
-from fmnist_utils import evaluation, store, training
+from fmnist_utils import data, evaluation, store, training
 from fmnist_utils.errors import Stopped, UserError
 from fmnist_utils.model import BASELINE
 from tests.conftest import SHORT, run_python
+
+
+def edited(edit):
+    """Return a function that applies `edit` to the text and the arrays of a state's content."""
+
+    def change(content):
+        text, *arrays = np.load(io.BytesIO(content)).values()
+        file, state = io.BytesIO(), json.loads(text.item())
+        edit(state, arrays)
+        np.savez(file, json.dumps(state), *arrays)
+        return file.getvalue()
+
+    return change
+
 
 HOW = {
     "truncated": lambda content: content[:-50],
     "a bit flipped": lambda content: content[:9000] + bytes([content[9000] ^ 1]) + content[9001:],
     "empty": lambda content: b"",
     "not ours": lambda content: b"PK" + content[:9000],
+    "without settings": edited(lambda state, _: state.pop("settings")),
+    "settings in a list": edited(lambda state, _: state.update(settings=[state["settings"]])),
+    "a nested history": edited(lambda state, _: state["history"].update(loss=[[[0.5]]])),
+    "a history of NaN": edited(lambda state, _: state["history"].update(loss=[float("nan")] * 3)),
+    "a short history": edited(lambda state, _: [each.pop() for each in state["history"].values()]),
+    "an array missing": edited(lambda _, arrays: arrays.pop()),
+    "an array of another shape": edited(lambda _, arrays: arrays.insert(0, arrays.pop(0)[1:])),
+    "weights of NaN": edited(lambda _, arrays: arrays.insert(0, arrays.pop(0) * np.nan)),
 }
 
 
@@ -53,7 +77,7 @@ def test_a_finished_run_is_returned_at_once_and_another_never_continued(few, fin
 
 def test_what_cannot_be_trained_is_named_at_once(few, tmp_path, capsys):
     for seed in (-1, 1.5, "0", None, True, 2**32):
-        with pytest.raises(UserError, match="seed is"):
+        with pytest.raises(UserError, match="seed cannot be"):
             training.train(SHORT, few, tmp_path, seed)
     (tmp_path / "file").write_text("")
     for folder in (tmp_path / "file" / "run", "/proc/self"):
@@ -93,13 +117,25 @@ def test_a_terminal_shows_a_bar_and_a_log_does_not(few, tmp_path, monkeypatch, c
     assert len(re.findall(r"^epoch  \d/3 .* validation ", printed.out, re.M)) == 6
 
 
-@pytest.mark.parametrize("event", ["Ctrl-C", "another training", "a state was removed"])
+def interrupt_and_lose_it():
+    """Press Ctrl-C where Python ignores all exceptions: while it collects garbage."""
+    gc.callbacks.append(lambda *_: gc.callbacks.pop() and signal.raise_signal(signal.SIGINT))
+    gc.collect()
+
+
+EVENTS = ["Ctrl-C", "Ctrl-C, lost", "another training", "a state was removed", "the folder, too"]
+
+
+@pytest.mark.parametrize("event", EVENTS)
 def test_what_happens_between_two_epochs_is_told(few, tmp_path, monkeypatch, event):
-    saved, changed = f"Every epoch saved is in {tmp_path}", f"{tmp_path} was changed by .*{event}"
+    saved = f"Every epoch saved is in {tmp_path}"
+    changed = f"{tmp_path} was changed by another training, or a state was removed"
     kind, sentence, action = {
         "Ctrl-C": (Stopped, saved, lambda: signal.raise_signal(signal.SIGINT)),
+        "Ctrl-C, lost": (Stopped, saved, interrupt_and_lose_it),
         "another training": (UserError, changed, lambda: training.train(SHORT, few, tmp_path)),
         "a state was removed": (UserError, changed, (tmp_path / "epoch-001.npz").unlink),
+        "the folder, too": (UserError, changed, lambda: shutil.rmtree(tmp_path)),
     }[event]
     once = iter([action])  # when the first epoch was written and its line is printed
     monkeypatch.setattr(training.tqdm, "write", lambda line: [action() for action in once])
@@ -151,6 +187,40 @@ def test_other_names_are_never_touched(few, tmp_path):
     assert all((tmp_path / name).read_text() == "own" for name in own)
 
 
+def test_what_stands_in_a_state_s_place_is_named(few, run_dir, tmp_path):
+    state, own = run_dir / "epoch-002.npz", tmp_path / "own.npz"
+    state.rename(own)
+    content = own.read_bytes()
+    for put in (state.mkdir, lambda: state.symlink_to(own), lambda: state.symlink_to("nowhere")):
+        put()
+        with pytest.raises(UserError, match=f"^{state} is a link or a folder"):
+            training.train(SHORT, few, run_dir)
+        state.rename(tmp_path / f"moved away {time.monotonic()}")
+    assert own.read_bytes() == content
+
+
+def test_what_is_removed_is_empty_and_a_finished_run_writes_nothing(tmp_path):
+    """Drive's bin keeps what is removed; the disk of a finished run may be read-only."""
+    code = """
+import os, sys
+from tests.conftest import SHORT, data, kill, training
+few, folder, events = kill.few(data.load()), sys.argv[1], []
+def note(event, arguments):
+    if event in kill.CALLS and folder in str(arguments[0]):
+        how = os.path.getsize(arguments[0]) if event == "os.remove" else arguments[1]
+        events.append((event, how))
+sys.addaudithook(note)
+training.train(SHORT, few, folder)
+print([size for event, size in events if event == "os.remove"])
+events.clear()
+training.train(SHORT, few, folder)
+print(events)
+"""
+    (tmp_path / "epoch.partial").write_bytes(bytes(1000))  # a kill left it
+    printed = run_python(code, tmp_path).stdout.splitlines()
+    assert [line for line in printed if line[0] == "["] == ["[0, 0]", "[('open', 'r')]"]
+
+
 def test_a_full_disk_is_a_clear_error_and_loses_nothing(run_dir, finished, few):
     """A limit on the size of files stands in for the disk: the write fails in the same way."""
     (run_dir / "epoch-003.npz").unlink()
@@ -163,6 +233,29 @@ def test_a_full_disk_is_a_clear_error_and_loses_nothing(run_dir, finished, few):
         setrlimit(RLIMIT_FSIZE, limits)
     assert store.file_hash(run_dir / "epoch-002.npz") == kept
     assert training.train(SHORT, few, run_dir).history == finished[1].history
+
+
+def rival(folder, seed, delay):
+    """Train after `delay` seconds; return the history and all weights, or the sentence."""
+    time.sleep(delay)
+    try:
+        run = training.train(SHORT, kill.few(data.load()), folder, seed)
+    except UserError as error:
+        return str(error)
+    return run.history, [array.tobytes() for array in run.model.get_weights()]
+
+
+def test_of_two_trainings_in_one_folder_one_goes_on_and_the_other_says_so(tmp_path):
+    with kill.processes.Pool(2) as pool:
+        alone = pool.starmap(rival, [(tmp_path / "0", 0, 0), (tmp_path / "1", 1, 0)])
+        for number in range(20):
+            folder, seeds = tmp_path / f"both-{number}", (0, number % 2)
+            ways = [(folder, seeds[0], 0), (folder, seeds[1], number % 5 / 20)]
+            ended = pool.starmap(rival, ways)
+            won, lost = sorted(ended, key=lambda each: isinstance(each, str))
+            seed = seeds[ended.index(won)]
+            assert won == alone[seed] == pool.apply(rival, (folder, seed, 0))
+            assert re.match(f"{folder} (was changed by another|holds another run)", lost)
 
 
 def test_jax_trains_and_resumes_but_not_what_had_other_numbers(run_dir, tmp_path):
