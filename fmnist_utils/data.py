@@ -67,9 +67,9 @@ def check(split):
     """Raise UserError unless `split` has raw images and one label for each, as `Split` says."""
     expect(isinstance(split, Split), "A split", split, "a `data.Split(images, labels)`")
     images, labels = split
-    raw = isinstance(images, np.ndarray) and images.dtype == np.uint8 and len(images.shape) == 4
-    wanted = "raw pixels, uint8 (N, 28, 28, 1), as `data.load()` returns them"
-    expect(raw and len(images) and images.shape[1:] == (28, 28, 1), "The images", images, wanted)
+    raw = isinstance(images, np.ndarray) and images.dtype == np.uint8 and images.size
+    raw = raw and images.shape[1:] == (28, 28, 1) and images.max() > 1
+    expect(raw, "The images", images, "raw pixels from 0 to 255, uint8 (N, 28, 28, 1)")
     whole = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
     wanted = f"each of the {len(images)} images one of the whole numbers from 0 to 9"
     expect(whole and labels.shape == (len(images),), "The labels", labels, wanted)

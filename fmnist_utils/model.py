@@ -44,9 +44,9 @@ def is_number(value, kind=(int, float), least=0, most=1e9):
     return isinstance(value, kind) and not isinstance(value, bool) and least <= value <= most
 
 
-def is_name(value):
-    """Return whether `value` can be the name of a file on any system."""
-    return isinstance(value, str) and re.fullmatch(r"(?a)[A-Za-z0-9][\w.-]{0,63}", value)
+def is_text(pattern, value):
+    """Return whether `value` is a text that fits a regular expression."""
+    return isinstance(value, str) and re.fullmatch(pattern, value)
 
 
 def _plain(value):
@@ -55,15 +55,13 @@ def _plain(value):
     return tuple(map(_plain, value)) if isinstance(value, (list, tuple)) else value
 
 
-def _in(names, value):
-    return isinstance(value, str) and value in names
-
-
 def _are(fits, value):
     return isinstance(value, tuple) and all(map(fits, value))
 
 
 is_whole = partial(is_number, kind=(int, np.integer), least=1, most=1024)
+is_name = partial(is_text, r"(?a)[A-Za-z0-9][\w.-]{0,63}")  # of a file, on any system
+_is_augmentation = partial(is_text, "|".join(AUGMENTATIONS))
 NAME = "up to 64 letters, digits, '.', '_', '-'"
 _CHECKS = (  # every field, what to give, and whether a value is that
     ("name", NAME, is_name),
@@ -78,8 +76,8 @@ _CHECKS = (  # every field, what to give, and whether a value is that
     ("weight_decay", "a number from 0 to 1", partial(is_number, most=1)),
     ("dropout label_smoothing", "a number from 0 to 0.99", partial(is_number, most=0.99)),
     ("pool_first", "True or False", lambda v: isinstance(v, bool)),
-    ("schedule", "'constant' or 'cosine'", partial(_in, ("constant", "cosine"))),
-    ("augmentations", f"a tuple of {[*AUGMENTATIONS]}", partial(_are, partial(_in, AUGMENTATIONS))),
+    ("schedule", "'constant' or 'cosine'", partial(is_text, "constant|cosine")),
+    ("augmentations", f"a tuple of {[*AUGMENTATIONS]}", partial(_are, _is_augmentation)),
 )
 
 BASELINE = Recipe("baseline")
@@ -126,7 +124,7 @@ def probabilities(network, images):
     fits = shapes == [(None, 28, 28, 1), (None, len(CLASS_NAMES))]
     expect(fits, "The model", network, "a network of `model.build`, or one of its shapes")
     parts = [images[start : start + 1000] for start in range(0, len(images), 1000)]
-    answers = np.concatenate([network.predict_on_batch(part) for part in parts])
+    answers = np.concatenate([network.predict_on_batch(part) for part in parts], dtype=np.float32)
     if not np.allclose(answers.sum(axis=1), 1, atol=0.02):  # NaN is close to nothing
         raise UserError("The network's answers are NaN or no probabilities; train it again.")
     return answers

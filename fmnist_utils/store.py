@@ -32,11 +32,7 @@ def save(directory, name, recipe, model, results):
     expect(is_name(name), "The name", name, NAME)
     expect(isinstance(recipe, Recipe), "The recipe", recipe, "a `model.Recipe`")
     expect(isinstance(results, dict), "The results", results, "a dict")
-    fresh, weights = build(recipe), model.get_weights() if isinstance(model, keras.Model) else []
-    fits = [array.shape for array in weights] == [variable.shape for variable in fresh.weights]
-    wanted = "one that was built from the recipe, with finite weights"
-    expect(fits and _are_finite(weights), "The model", model, wanted)
-    fresh.set_weights(weights)
+    fresh = _without_optimizer(model, recipe)
     partial = [folder / f"{name}.partial{suffix}" for suffix in (".keras", ".json")]
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -54,6 +50,15 @@ def save(directory, name, recipe, model, results):
             path.unlink()
 
 
+def _without_optimizer(model, recipe):
+    fresh, weights = build(recipe), model.get_weights() if isinstance(model, keras.Model) else []
+    fits = [array.shape for array in weights] == [variable.shape for variable in fresh.weights]
+    wanted = "one that was built from the recipe, with finite weights"
+    expect(fits and _are_finite(weights), "The model", model, wanted)
+    fresh.set_weights(weights)
+    return fresh
+
+
 def _versions():
     versions = {"python": platform.python_version(), "backend": keras.backend.backend()}
     return versions | {each: version(each) for each in ("keras", versions["backend"], "numpy")}
@@ -65,7 +70,8 @@ def load(name="improved", directory="saved_model") -> Saved:
     Raises UserError where a file is missing or damaged: the SHA-256 is checked before Keras opens
     the file, and the network, built from its recipe, takes nothing but arrays from it.
     """
-    stem = str(as_path(directory, "The directory") / as_path(name, "MODEL")).removesuffix(".keras")
+    stem = as_path(directory, "The directory") / as_path(name, "MODEL")
+    stem = stem.with_suffix("") if stem.suffix in (".keras", ".json") else stem
     weights, description = Path(f"{stem}.keras"), Path(f"{stem}.json")
     for path in (weights, description):
         if not os.path.isfile(path):
@@ -90,4 +96,5 @@ def _are_finite(arrays):
 
 def file_hash(path):
     """Return the SHA-256 of the file at `path`, in hexadecimal."""
-    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

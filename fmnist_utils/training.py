@@ -57,8 +57,7 @@ def train(recipe, splits, run_dir, seed=0) -> Run:
         expect(isinstance(splits, Splits), "The splits", splits, "what `data.load()` returns")
         check(splits.train)
         check(splits.validation)
-        wanted = "a whole number from 0 to 2**32 - 1"
-        expect(is_whole(seed, least=0, most=2**32 - 1), "The seed", seed, wanted)
+        expect(is_whole(seed, least=0, most=2**32 - 1), "The seed", seed, "0 to 2**32 - 1")
         with _interrupts() as interrupts:
             settings = _settings(recipe, splits, seed)
             checkpoint = Checkpoint(as_path(run_dir, "RUN_DIR"), settings, interrupts)
@@ -74,7 +73,7 @@ def train(recipe, splits, run_dir, seed=0) -> Run:
 
 
 def _fit(recipe, splits, seed, checkpoint):
-    keras.utils.set_random_seed(seed)
+    keras.utils.set_random_seed(int(seed))  # it takes no numpy number
     model, how = build(recipe), (recipe.batch_size, recipe.augmentations, seed)
     batches = Batches(splits.train, *how, smoothing=recipe.label_smoothing)
     steps = batches.steps_per_epoch
@@ -102,7 +101,7 @@ def _adam(recipe, steps_per_epoch):
         steps = recipe.epochs * steps_per_epoch
         warmup = min(steps_per_epoch, max(1, steps // 10))
         upwards = {"warmup_target": rate, "warmup_steps": warmup}
-        rate = keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, **upwards)
+        rate = keras.optimizers.schedules.CosineDecay(0.0, max(1, steps - warmup), **upwards)
     return keras.optimizers.Adam(rate, weight_decay=recipe.weight_decay or None)
 
 
@@ -114,11 +113,9 @@ class Checkpoint(keras.callbacks.Callback):
 
     def __init__(self, run_dir, settings, interrupts):
         super().__init__()
-        self.interrupts = interrupts
-        self.run_dir, self.settings, self.epoch = run_dir, settings, 0
-        self.partial = run_dir / "epoch.partial"
+        self.run_dir, self.settings, self.interrupts = run_dir, settings, interrupts
+        self.partial, self.epoch = run_dir / "epoch.partial", 0
         self.history = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
-        self.best, self.last = [], []  # arrays: best network's; last network's and its optimizer's
 
     def read(self):
         """Take over the newest whole state, if there is any."""
@@ -137,8 +134,7 @@ class Checkpoint(keras.callbacks.Callback):
             print(f"{self.run_dir} holds {self.epoch} of {self.settings['epochs']} epochs already.")
             return
         if states:
-            wrong = f"No state in {self.run_dir} is whole, so this run cannot go on"
-            raise UserError(f"{wrong}; delete the folder to start afresh, or choose another.")
+            raise UserError(f"No state in {self.run_dir} is whole; delete it to start afresh.")
 
     def _take_over(self, path):
         """Assign the state in `path` to the model; raise whatever shows that it isn't whole."""
@@ -151,17 +147,18 @@ class Checkpoint(keras.callbacks.Callback):
         curves = np.array([state["history"][name] for name in self.history], dtype=float)
         if curves.shape != (4, int(path.stem[-3:])) or not np.isfinite(curves).all():
             raise ValueError("its history has gaps")
-        weights, n = self.model.weights, len(self.model.weights)
-        _assign(weights, arrays[:n])
-        _assign([*weights, *self.model.optimizer.variables], arrays[n:])
-        self.best, self.last, self.epoch = arrays[:n], arrays[n:], curves.shape[1]
+        count = len(self.model.weights)
+        self.best = arrays[:count]
+        _assign(self.model.weights, self.best)
+        _assign([*self.model.weights, *self.model.optimizer.variables], arrays[count:])
+        self.epoch = curves.shape[1]
         self.history = dict(zip(self.history, curves.tolist(), strict=True))
 
-    def _write(self):
+    def _write(self, last):
         """Write the state whole under another name, rename it, keep it and the one before."""
         content = io.BytesIO()
         state = {"settings": self.settings, "history": self.history}
-        np.savez(content, json.dumps(state), *self.best, *self.last)
+        np.savez(content, json.dumps(state), *self.best, *last)
         path = self.run_dir / f"epoch-{self.epoch:03d}.npz"
         states = sorted(self.run_dir.glob(STATES))
         try:
@@ -172,8 +169,7 @@ class Checkpoint(keras.callbacks.Callback):
             self.partial.replace(path)
         except (FileExistsError, FileNotFoundError):
             wrong = f"{self.run_dir} was changed by another training, or a state was removed"
-            advice = "choose another RUN_DIR, or run this again to go on from what is there"
-            raise UserError(f"{wrong}; {advice}.") from None
+            raise UserError(f"{wrong}; choose another RUN_DIR, or run this again.") from None
         except OSError:
             _remove(self.partial)
             raise
@@ -183,7 +179,8 @@ class Checkpoint(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.run_dir.mkdir(parents=True, exist_ok=True)
-        _remove(self.partial)  # it fails now rather than after an epoch
+        self.partial.touch()  # it fails now rather than after an epoch
+        _remove(self.partial)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.begun = monotonic()
@@ -205,9 +202,9 @@ class Checkpoint(keras.callbacks.Callback):
         best = logs["val_loss"] < min(self.history["val_loss"], default=np.inf)
         for name, curve in self.history.items():
             curve.append(float(logs[name]))
-        self.last = list(map(np.array, (*self.model.weights, *self.model.optimizer.variables)))
-        self.best = self.last[: len(self.model.weights)] if best else self.best
-        self._write()
+        last = list(map(np.array, (*self.model.weights, *self.model.optimizer.variables)))
+        self.best = last[: len(self.model.weights)] if best else self.best
+        self._write(last)
         line = "epoch {:2}/{} {:4.0f} s  loss {loss:.4f}, accuracy {accuracy:.2%}"
         line += "  validation {val_loss:.4f}, {val_accuracy:.2%}" + ("  best" if best else "")
         tqdm.write(line.format(self.epoch, self.params["epochs"], monotonic() - self.begun, **logs))
@@ -245,7 +242,8 @@ def _assign(variables, arrays):
 
 def _remove(path):
     """Remove a file, emptied before: Drive's bin keeps what is removed, at its full size."""
-    path.write_bytes(b"")
+    if not path.is_symlink() and path.stat().st_nlink == 1:  # it stays whole under its other name
+        path.write_bytes(b"")
     path.unlink()
 
 

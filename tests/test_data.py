@@ -26,6 +26,7 @@ BAD_SPLITS = {
     "float64": lambda good: good._replace(images=good.images / 255),
     r"\(320, 28, 28\)": lambda good: good._replace(images=good.images[..., 0]),
     r"\(0, 28, 28, 1\)": lambda good: data.Split(good.images[:0], good.labels[:0]),
+    r"uint8 \(320, .* from 0 to 255": lambda good: good._replace(images=good.images // 255),
     "float32": lambda good: good._replace(images=np.full((320, 28, 28, 1), np.nan, np.float32)),
     "each of the 5 images": lambda good: good._replace(images=good.images[:5]),
     r"\[-1\]": lambda good: good._replace(labels=good.labels - 1),
