@@ -18,7 +18,6 @@ from fmnist_utils.errors import UserError
 from fmnist_utils.model import probabilities
 from fmnist_utils.pictures import ADDRESS, CHANNELS, MAGIC, PhotoError, name, read
 
-WIDTHS = (1, 0.8, 0.9, 1.1, 1.2)
 BRIGHT = 200  # of the brightest pixel, at least; in the dataset it is 254 or 255
 RIM = 0.025  # share of the shorter side that is surely background
 SURE = 0.6  # on real photos, 51 % of the improved network's answers are right below it, 84 % above
@@ -91,8 +90,7 @@ def _found(path):
     else:
         files = [file for file in base.glob(pattern) if not file.is_dir()]
     pictures = sorted(filter(_is_picture, files))
-    if len(pictures) < len(files):
-        left = len(files) - len(pictures)
+    if left := len(files) - len(pictures):
         print(f"{name(path)}: {left} files are left out, as hidden or no pictures.")
     return pictures
 
@@ -108,10 +106,9 @@ def _below(folder):
 
 
 def _is_picture(file):
-    if file.name.startswith(".") or not os.access(file, os.R_OK) or not file.is_file():
-        return False
-    named = mimetypes.guess_type(file.name)[0] or ""  # if it is none, `read` says it
-    return named.startswith("image/") or bool(MAGIC.match(np.fromfile(file, "u1", 32).tobytes()))
+    readable = not file.name.startswith(".") and os.access(file, os.R_OK) and file.is_file()
+    kind = mimetypes.guess_type(file.name)[0] or ""  # if it is none, `read` says it
+    return readable and (kind.startswith("image/") or MAGIC.match(np.fromfile(file, "u1", 32)))
 
 
 def prepare(image) -> Prepared:
@@ -120,17 +117,17 @@ def prepare(image) -> Prepared:
     The garment is cut out, then come the steps of the dataset's authors (arXiv 1708.07747, section
     2): trim, grey, longest edge to 28, sharpen, centre in a square, negate.
     """
-    photo, mask = _on_plain(image)
-    plain = mask is not None
-    mask = mask if plain else _grabbed(photo)
-    kept = mask if mask.any() else np.ones_like(mask)
+    photo, mask, plain = _segmented(image)
+    kept = mask if mask.any() else ~mask
     cut = Image.fromarray(np.where(kept[..., None], photo, np.uint8(255)))
     views = _views(cut.crop(Image.fromarray(kept).getbbox()).convert("L"), plain)
     doubt = _doubt(mask, plain, views)
     views = np.minimum(views * max(1, BRIGHT / max(1, views.max())), 255).astype(np.uint8)
-    if _is_of_the_dataset(np.asarray(image)):
-        cut, doubt, seen = image, "", image.convert("L").resize((28, 28), Image.BOX)
-        views = np.asarray(seen)[None, ..., None]
+    # One of the dataset's own images, grey, 28 × 28 or more, on black, is taken as it is.
+    pixels, square = np.asarray(image), image.width == image.height and image.width % 28 == 0
+    if square and not np.ptp(pixels, axis=2).any() and np.median(_rim(pixels)) <= 8:
+        cut, doubt = image, ""
+        views = np.asarray(image.convert("L").resize((28, 28), Image.BOX))[None, ..., None]
     seen = Image.fromarray(views[0, ..., 0])
     stages = {"photo": image.copy(), "cut out": cut.copy(), "what the network sees": seen}
     for stage in stages.values():
@@ -138,22 +135,14 @@ def prepare(image) -> Prepared:
     return Prepared(views, stages, doubt)
 
 
-def _is_of_the_dataset(pixels):
-    """Return whether it is one of Fashion-MNIST's own images: grey, 28 × 28 or more, on black."""
-    height, width = pixels.shape[:2]
-    grey = height == width and height % 28 == 0 and not np.ptp(pixels, axis=2).any()
-    return grey and np.median(_rim(pixels)) <= 8
-
-
 def _views(garment, plain):
     """Return a grey `garment` narrower, wider, mirrored; at home, where it is wide, from below."""
     scale, views = 112 / max(garment.size), []
     width, height = size = [max(4, round(scale * side)) for side in garment.size]
     garment = garment.resize(size, Image.BOX)
-    for foot in (1,) if plain else (1, 0.8):
-        margin = width * (1 / foot - 1) / 2
+    for margin in (0,) if plain else (0, width / 8):
         corners = (0, 0, -margin, height, width + margin, height, width, 0)
-        for factor in WIDTHS:
+        for factor in (1, 0.8, 0.9, 1.1, 1.2):
             wider = max(4, round(width * factor * (1 if plain else 0.8))), height
             view = garment.transform(wider, Image.QUAD, corners, Image.BICUBIC, fillcolor=255)
             view = ImageOps.invert(ImageOps.pad(view, (28, 28), Image.LANCZOS, color=255))
@@ -162,18 +151,17 @@ def _views(garment, plain):
     return np.stack(views)[..., None]
 
 
-def _on_plain(image):
-    """Return `image` without a plain frame, and the garment's mask if the background is plain."""
+def _segmented(image):
+    """Return `image` without a plain frame, its garment's mask, and if the background is plain."""
     photo = np.asarray(image)
-    rim = _rim(photo)
-    background = np.median(rim, axis=0)
-    if (np.abs(rim - background).max(axis=1) <= 2).mean() < 0.5:
-        return image, None
+    background = np.median(_rim(photo), axis=0)
+    if (np.abs(_rim(photo) - background).max(axis=1) <= 2).mean() < 0.5:
+        return image, _grabbed(image), False
     mask = np.abs(photo - background).max(axis=2) > 4
     left, top, right, bottom = box = Image.fromarray(mask).getbbox() or (0, 0, *image.size)
     # A full rectangle on one colour is a photo in a frame.
     framed = box != (0, 0, *image.size) and mask[top:bottom, left:right].mean() > 0.98
-    return _on_plain(image.crop(box)) if framed else (image, mask)
+    return _segmented(image.crop(box)) if framed else (image, mask, True)
 
 
 def _rim(array):
@@ -187,14 +175,12 @@ def _grabbed(image):
     small, rim = np.asarray(image.resize(size, Image.BOX)), max(2, round(RIM * min(size)))
     mask, inner = np.zeros((height, width), np.uint8), (rim, rim, width - 2 * rim, height - 2 * rim)
     with ThreadPoolExecutor(1) as fresh:  # in a new thread OpenCV's random state is always the same
-        way = None, None, 4, cv2.GC_INIT_WITH_RECT
-        fresh.submit(cv2.grabCut, small, mask, inner, *way).result()
-    garment = np.isin(mask, (cv2.GC_FGD, cv2.GC_PR_FGD)).astype(np.uint8)
-    garment = cv2.morphologyEx(garment, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8))
+        fresh.submit(cv2.grabCut, small, mask, inner, None, None, 4, cv2.GC_INIT_WITH_RECT).result()
+    garment = cv2.morphologyEx(np.uint8(mask == cv2.GC_PR_FGD), cv2.MORPH_OPEN, None)  # 3 × 3
     contours, _ = cv2.findContours(garment, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
     largest = sorted(contours, key=cv2.contourArea)[-1:]
     filled = cv2.drawContours(np.zeros_like(garment), largest, -1, 1, cv2.FILLED)
-    return cv2.resize(filled, image.size, interpolation=cv2.INTER_LINEAR) > 0
+    return cv2.resize(filled, image.size) > 0
 
 
 def _doubt(mask, plain, views):
