@@ -63,8 +63,8 @@ def erase(images, generator):
 
 def gaussian_noise(images, generator):
     """Add noise to each image, of a standard deviation of up to 25 grey levels."""
-    deviation = _each(generator.uniform(0, 25, len(images)))
-    return _pixels(images + deviation * generator.standard_normal(images.shape))
+    noisy = generator.normal(images, _each(generator.uniform(0, 25, len(images))))
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
 def salt_and_pepper(images, generator):
@@ -76,16 +76,13 @@ def salt_and_pepper(images, generator):
 
 def tone(images, generator):
     """Brighten or darken the middle greys of each image: pixels to a power of 1/2 to 2."""
-    return _pixels(255 * (images / 255) ** _each(2 ** generator.uniform(-1, 1, len(images))))
+    power = _each(2 ** generator.uniform(-1, 1, len(images)))
+    return np.rint(255 * (images / 255) ** power).astype(np.uint8)
 
 
 def _each(values):
     """Return a value for each image in a shape that spreads over its pixels."""
     return values[:, None, None, None]
-
-
-def _pixels(values):
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 AUGMENTATIONS = {f.__name__: f for f in (flip, shift, erase, gaussian_noise, salt_and_pepper, tone)}
