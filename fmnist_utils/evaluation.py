@@ -41,21 +41,18 @@ def evaluate(model, split) -> Report:
     per_class = metrics.classification_report(labels, predicted, output_dict=True, **classes)
     mean = per_class["macro avg"]
     of_label = answers[np.arange(len(labels)), labels]
+    confidence, right = answers.max(axis=1), predicted == labels
+    bins = np.minimum((confidence * 15).astype(int), 14)
     return Report(
         loss=float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean()),
-        accuracy=float((predicted == labels).mean()),
+        accuracy=float(right.mean()),
         precision=float(mean["precision"]),
         recall=float(mean["recall"]),
         f1=float(mean["f1-score"]),
         thresholded_precision=float(keras.metrics.Precision()(np.eye(10)[labels], answers)),
-        calibration_error=_calibration_error(answers.max(axis=1), predicted == labels),
+        calibration_error=float(np.abs(np.bincount(bins, right - confidence)).sum() / len(right)),
         mirrored_accuracy=float(((answers + mirrored).argmax(axis=1) == labels).mean()),
         per_class={name: per_class[name] for name in CLASS_NAMES},
         confusion=metrics.confusion_matrix(labels, predicted, labels=range(10)).tolist(),
         probabilities=answers,
     )
-
-
-def _calibration_error(confidence, right, bins=15):
-    bin_of = np.minimum((confidence * bins).astype(int), bins - 1)
-    return float(np.abs(np.bincount(bin_of, right - confidence)).sum() / len(right))
