@@ -18,16 +18,13 @@ def grid(images, titles=(), columns=10, wrong=()):
 
     The titles of those whose index is in `wrong` are orange. A dict maps rows' names to images.
     """
-    rows = images
-    if not isinstance(images, dict):
-        rows = {at: images[at : at + columns] for at in range(0, len(images), columns)}
+    named, starts = isinstance(images, dict), range(0, len(images), columns)
+    rows = images if named else {at: images[at : at + columns] for at in starts}
     columns = max(map(len, rows.values()))
     height = WIDTH / columns + 0.2 * max((title.count("\n") + 1 for title in titles), default=0)
     figure, axes = plt.subplots(len(rows), columns, figsize=(WIDTH, height * len(rows)), **BARE)
     for row, (name, pictures) in zip(axes, rows.items(), strict=True):
-        if isinstance(images, dict):
-            place = {"transform": row[0].transAxes, "ha": "right", "va": "center"}
-            row[0].text(-0.15, 0.5, name, **place, **TEXT)
+        row[0].set_ylabel(name if named else "", rotation=0, ha="right", va="center", **TEXT)
         for axis, picture in zip(row, pictures, strict=False):
             axis.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255)
     for index, (axis, title) in enumerate(zip(axes.flat, titles, strict=False)):
