@@ -22,9 +22,8 @@ PAYLOAD_SHA256 = {
 }
 MIRROR = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 DEBIAN_DIRECTORY = Path("/usr/share/datasets/fashion-mnist")
-WAYS_OUT = "connect to the network, or install Debian's package dataset-fashion-mnist"
-WAYS_OUT += " (`make data` unpacks it without root), or set FMNIST_DIR to a folder"
-WAYS_OUT += " with the four official .gz files"
+WAYS_OUT = "connect to the network, or install Debian's package dataset-fashion-mnist (`make data`"
+WAYS_OUT += " unpacks it without root), or set FMNIST_DIR to a folder with the official .gz files"
 
 
 class Split(NamedTuple):

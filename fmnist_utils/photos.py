@@ -49,8 +49,7 @@ def classify(model, sources) -> list[Classified]:
     A bad picture is an item with `error` set; how many files of a folder are left out is printed.
     Raises UserError where there is no picture at all.
     """
-    listed = _listed(sources)
-    if not listed:
+    if not (listed := _listed(sources)):
         raise UserError(f"There is no picture in {name(str(sources))}; check PHOTOS.")
     return [_classified(model, source) for source in tqdm(listed, leave=False, disable=None)]
 

@@ -156,8 +156,7 @@ def _from_array(array):
         raise PhotoError("holds NaN or infinity; give finite numbers")
     if array.dtype != np.uint8 or array.max() <= 1:
         low, high = np.percentile(array.astype(np.float64), (0.5, 99.5))
-        tops = (2**bits - 1 for bits in (1, 8, 10, 12, 14, 16))
-        top = next((top for top in tops if high <= 1.05 * top), high)
+        top = next((top for top in (1, 255, 1023, 4095, 16383, 65535) if high <= 1.05 * top), high)
         low, high = (0, top) if low >= -0.05 * top else (low, high)
         array = np.interp(array, (low, high), (0, 255)).round().astype(np.uint8)
     return Image.fromarray(array)
