@@ -84,7 +84,7 @@ def _found(path):
     base = next(each for each in (path, *path.parents) if each.is_dir())
     pattern = "**" if base == path else str(path.relative_to(base)).replace("[", "[[]")
     if "**" in pattern:
-        wanted = "*" + pattern.rpartition("**")[2]
+        wanted = f"/{pattern}".replace("/**", "*")
         files = [file for file in _below(base) if fnmatch(f"/{file.relative_to(base)}", wanted)]
     else:
         files = [file for file in base.glob(pattern) if not file.is_dir()]

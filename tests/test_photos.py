@@ -178,6 +178,7 @@ def test_a_folder_gives_every_picture_once_and_says_what_is_left_out(shoot, caps
     assert f"{shoot}: 5 files are left out" in capsys.readouterr().out
     assert found(f"{shoot}/**") == found(Path(shoot) / "**/*") == everything
     assert found(f"{shoot}/**/*.png") == ["a.png", "d.png", "f.png"]
+    assert found("else*/**/*.png") == ["f.png"]
     assert found(f"{shoot}/*.png") == ["a.png"]
     assert found("*/?.png") == ["a.png", "f.png"]
     assert found("*[2024]/s?b/*") == found(f"{shoot}/**/sub/*g") == ["d.png", "e.apng"]
