@@ -65,11 +65,7 @@ _is_augmentation = partial(is_text, "|".join(AUGMENTATIONS))
 NAME = "up to 64 letters, digits, '.', '_', '-'"
 _CHECKS = (  # every field, what to give, and whether a value is that
     ("name", NAME, is_name),
-    (
-        "filters pooling",
-        "two whole numbers up to 1024",
-        lambda v: _are(is_whole, v) and len(v) == 2,
-    ),
+    ("filters pooling", "2 whole numbers up to 1024", lambda v: _are(is_whole, v) and len(v) == 2),
     ("units batch_size", "a whole number from 1 to 1024", is_whole),
     ("epochs", "a whole number from 1 to 999", partial(is_whole, most=999)),
     ("learning_rate", "a number above 0, at most 1e9", partial(is_number, least=1e-12)),
