@@ -1,18 +1,23 @@
 # Each target sets up what it needs: on a fresh machine one command is enough.
 SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON := .venv/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-PARAMETERS := RECIPE EPOCHS SEED RUN_DIR MODEL PHOTOS
-# A run that fails leaves the notebook that was executed before as it is.
-papermill = mkdir -p runs && .venv/bin/papermill --log-output --no-progress-bar --log-level INFO \
-	$(foreach name,$(PARAMETERS),$(if $($(name)),-p $(name) '$($(name))')) $(1).ipynb runs/.$(1).ipynb && \
-	mv runs/.$(1).ipynb runs/$(1).ipynb && \
-	.venv/bin/jupyter nbconvert --log-level WARN --to html runs/$(1).ipynb && \
-	sed -i.bak 's|</head>|<style>.jp-OutputArea-output pre {font-family: monospace}</style></head>|' \
-	runs/$(1).html && rm runs/$(1).html.bak
+# A value given to make goes to run.py through the environment, as it is: no shell reads it.
+define passed
+unexport $(1)
+export NOTEBOOK_$(1) = $$(if $$(findstring command,$$(origin $(1))),$$(value $(1)))
+endef
+$(foreach name,RECIPE EPOCHS SEED SEEDS RUN_DIR MODEL PHOTOS,$(eval $(call passed,$(name))))
 
-.PHONY: train infer notebook data test test-colab test-browser bench report seeds
+# One make at a time sets up, where the system has flock.
+ALONE := $(shell command -v flock > /dev/null && echo flock Makefile)
+# What was set up with a Python that has gone, or has become another one, is set up anew.
+$(shell $(PYTHON) -c "import tqdm" 2> /dev/null || rm -f .venv/installed)
+CACHE := $${KERAS_HOME:-$$HOME/.keras}/datasets/fashion-mnist
+
+.PHONY: train infer notebook data test test-colab test-browser bench report seeds environment some-data debian-data
 
 test: data
 	.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -28,7 +33,7 @@ test-colab: data .venv-colab/installed
 		$$python -m venv --clear .venv-colab 2>/dev/null && break; \
 	done || { echo "Colab runs Python 3.13 or 3.12, and neither is found here; install one."; exit 1; }
 	.venv-colab/bin/pip install --quiet --constraint $< tensorflow keras numpy matplotlib \
-		scikit-learn seaborn pandas pillow opencv-python-headless tqdm ipython ipykernel papermill pytest
+		scikit-learn seaborn pandas pillow opencv-python-headless tqdm ipython ipykernel nbconvert pytest
 	touch $@
 
 # The notebooks in JupyterLab, in a real browser.
@@ -41,21 +46,26 @@ test-browser: data .venv/playwright
 	touch $@
 
 .venv/installed: requirements.txt requirements-dev.txt
-	python3 -m venv .venv
-	$(PYTHON) -m pip install --quiet --requirement requirements-dev.txt
-	touch $@
+	@$(ALONE) bash -c 'test .venv/installed -nt requirements.txt -a \
+		.venv/installed -nt requirements-dev.txt || $(MAKE) --no-print-directory environment'
 
-train: data
-	@$(call papermill,train)
-	@echo "The executed notebook is runs/train.ipynb; its figures, for a browser, are in runs/train.html."
-	@sed -n 's/^ *"\(The network and its results are .*\)\\n".*/\1/p' runs/train.ipynb
+environment:
+	@echo "Setting up .venv with $$(python3 --version): 2 GB of packages, a few minutes."
+	@$(PYTHON) -m pip --version > /dev/null 2>&1 || python3 -m venv --clear .venv
+	@$(PYTHON) -m pip install --disable-pip-version-check --quiet \
+		--requirement requirements-dev.txt > .venv/log 2>&1 || \
+		{ grep ERROR .venv/log; echo "The packages cannot be installed with $$(python3 --version)," \
+		"of 3.11 to 3.13; the full log is .venv/log."; exit 1; }
+	@touch .venv/installed
 
-infer: data
-	@$(call papermill,inference)
-	@echo "The executed notebook is runs/inference.ipynb; its figures, for a browser, are in runs/inference.html."
+train: some-data
+	@$(PYTHON) run.py train
+
+infer: some-data
+	@$(PYTHON) run.py inference
 
 notebook: data
-	.venv/bin/jupyter lab
+	@$(PYTHON) -m jupyterlab --ServerApp.log_level=ERROR --LabApp.log_level=ERROR
 
 # Times training and classification beside other ways to do the same.
 bench: data
@@ -67,18 +77,28 @@ report: data
 
 # Trains seeds of a recipe in full (or takes them from runs/) and rewrites its saved model.
 seeds: data
-	$(PYTHON) -m benchmarks.seeds --recipe $(or $(RECIPE),baseline) --seeds $(or $(SEEDS),0 1 2)
+	$(PYTHON) -m benchmarks.seeds --recipe "$${NOTEBOOK_RECIPE:-baseline}" \
+		--seeds $${NOTEBOOK_SEEDS:-0 1 2}
+
+LOAD := $(PYTHON) -c "from fmnist_utils import data; data.load()"
+FILES := test -n "$$FMNIST_DIR" || ls "$(CACHE)" /usr/share/datasets/fashion-mnist 2> /dev/null | grep t10k > /dev/null
+
+# The notebooks check the files' content: here it is enough that there are some.
+some-data: .venv/installed
+	@$(FILES) || $(MAKE) --no-print-directory data
 
 # The network first; where there is none, Debian's package, unpacked without root.
 data: .venv/installed
-	@$(PYTHON) -c "from fmnist_utils import data; data.load()" 2>/dev/null || $(MAKE) debian-data
-	@$(PYTHON) -c "from fmnist_utils import data; data.load()"
+	@$(FILES) || echo "Fetching Fashion-MNIST (31 MB) from Google's copy of it."
+	@$(ALONE) $(LOAD) > /dev/null 2>&1 || { \
+		echo "That failed, so it comes from Debian's package dataset-fashion-mnist."; \
+		$(ALONE) $(MAKE) --no-print-directory debian-data; }
+	@$(LOAD) 2>&1 | tail -n 1 | sed "s/^fmnist_utils.errors.UserError: //"
 
-.PHONY: debian-data
 debian-data:
 	@set -e; folder=$$(mktemp -d); trap "rm -rf $$folder" EXIT; \
-	mkdir -p $$folder/lists/partial $$folder/cache/archives/partial; chmod -R 755 $$folder; cd $$folder; \
+	mkdir -p $$folder/lists/partial $$folder/cache/archives/partial; cd $$folder; \
 	apt="apt-get -qq -o Dir::State::Lists=$$folder/lists -o Dir::Cache=$$folder/cache"; \
+	apt="$$apt -o APT::Sandbox::User=root"; \
 	$$apt update; $$apt download dataset-fashion-mnist; dpkg -x dataset-fashion-mnist_*.deb .; \
-	cache=$${KERAS_HOME:-$$HOME/.keras}/datasets/fashion-mnist; mkdir -p $$cache; \
-	cp usr/share/datasets/fashion-mnist/*.gz $$cache
+	mkdir -p "$(CACHE)"; cp usr/share/datasets/fashion-mnist/*.gz "$(CACHE)"

@@ -22,7 +22,7 @@ def copy_project(folder):
     """Copy the notebooks, and what they need, into `folder`."""
     for name in ("fmnist_utils", "saved_model", "sample_photos", "benchmarks", "docs"):
         shutil.copytree(ROOT / name, folder / name)
-    for path in ROOT.glob("*.ipynb"):
+    for path in (*ROOT.glob("*.ipynb"), ROOT / "run.py"):
         shutil.copy(path, folder)
 
 
@@ -35,7 +35,7 @@ def code_cells(notebook):
 
 
 def parameters(notebook):
-    """Return the one cell that papermill adds parameters to."""
+    """Return the one cell with the values that a reader may change."""
     [found] = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
     return found
 

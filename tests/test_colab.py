@@ -38,7 +38,10 @@ def run_on_colab(name, machine, cells, added="", first="import google.colab"):
     return json.dumps(outputs(notebook.cells))
 
 
-@pytest.mark.parametrize("where", [*ON_COLAB, ".", "kaggle/input/somebody/clothes"])
+ELSEWHERE = [".", "content/fmnist_utils", "kaggle/input/somebody/clothes"]  # VS Code's folder, too
+
+
+@pytest.mark.parametrize("where", [*ON_COLAB, *ELSEWHERE])
 def test_the_package_is_found(where, machine):
     copy_project(machine / where)
     first = "import google.colab" if where in ON_COLAB else ""  # which Colab itself does
@@ -53,6 +56,13 @@ def test_without_the_package_one_sentence_says_what_to_do(machine):
         run_on_colab("train.ipynb", machine, cells=1)
     train, inference = (code_cells(read(f"{name}.ipynb"))[:2] for name in ("train", "inference"))
     assert [cell.source for cell in train] == [cell.source for cell in inference]
+
+
+def test_two_copies_are_told_apart_in_one_sentence(machine):
+    for name in ("clothes", "copy of clothes"):
+        copy_project(machine / "drive-files" / name)
+    with pytest.raises(CellExecutionError, match=r"Keep one of \['.*/copy of clothes/fmn"):
+        run_on_colab("train.ipynb", machine, cells=1)
 
 
 def test_an_uploaded_photo_is_classified(machine):

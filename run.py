@@ -1,0 +1,97 @@
+"""Execute a notebook with the values that `make` was given, and print its own words as they come.
+
+    NOTEBOOK_PHOTOS="my photos" python run.py inference
+
+`runs/` gets the executed notebook, the same as HTML, and a log with all that libraries print.
+"""
+
+import ast
+import asyncio
+import os
+import signal
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbconvert import HTMLExporter
+
+GIVEN = "NOTEBOOK_"  # how the names of the values begin in the environment
+SENTENCES = "UserError", "PhotoError", "Stopped", "SystemExit"  # errors that need no name
+MONOSPACE = "<style>.jp-OutputArea-output pre {font-family: monospace}</style></head>"
+CLEAR = "\033[K" if sys.stdout.isatty() else ""  # the bar, which the next line replaces
+
+
+class Client(NotebookClient):
+    """Prints what cells print, the tables of those tagged "printed", and in a terminal the bar."""
+
+    def process_message(self, message, cell, index):
+        content = message["content"]
+        data = content.get("data", {})
+        if message["msg_type"] == "stream":
+            file = sys.stdout if content["name"] == "stdout" else sys.stderr
+            print(CLEAR + content["text"], end="", file=file, flush=True)
+        elif "text/plain" in data and "printed" in cell.metadata.get("tags", []):
+            print(data["text/plain"])
+        elif [*data] == ["text/plain"] and CLEAR:
+            print(CLEAR + data["text/plain"], end="\r", flush=True)
+        return super().process_message(message, cell, index)
+
+    def let_interrupts_through(self, notebook):
+        """Have Ctrl-C reach the cell that is running: a training says how it goes on."""
+        interrupt = lambda: asyncio.ensure_future(self.km.interrupt_kernel())  # noqa: E731
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
+
+
+def set_values(notebook):
+    """Add a cell with the values given; exit with one sentence where one can't be used."""
+    tagged = ["parameters" in cell.metadata.get("tags", []) for cell in notebook.cells]
+    assigned = ast.parse(notebook.cells[tagged.index(True)].source).body
+    defaults = {each.targets[0].id: each.value.value for each in assigned}
+    lines = []
+    for name, text in os.environ.items():
+        name = name.removeprefix(GIVEN) if name.startswith(GIVEN) and text else ""
+        if name and name not in defaults:
+            sys.exit(f"This notebook has no {name}; it has {', '.join(defaults)}.")
+        if name == "PHOTOS" and not (
+            set("*?") & set(text) or os.path.exists(os.path.expanduser(text))
+        ):
+            sys.exit(f"PHOTOS is {text}, which does not exist; check the path.")
+        try:
+            lines += [f"{name} = {type(defaults[name])(text)!r}"] if name else []
+        except ValueError:
+            sys.exit(f"{name} cannot be {text!r}; give a whole number.")
+    notebook.cells.insert(tagged.index(True) + 1, nbformat.v4.new_code_cell("\n".join(lines)))
+
+
+def main(name):
+    notebook, failed = nbformat.read(f"{name}.ipynb", 4), ""
+    set_values(notebook)
+    notebook.metadata["title"] = notebook.cells[0].source.splitlines()[0].strip("# ")
+    Path("runs").mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir="runs", prefix=f".{name}-") as folder:
+        written = {suffix: Path(folder, f"{name}.{suffix}") for suffix in ("log", "ipynb", "html")}
+        os.dup2(os.open(written["log"], os.O_WRONLY | os.O_CREAT), 2)
+        client = Client(notebook, timeout=None)
+        client.on_notebook_start = client.let_interrupts_through
+        try:
+            client.execute(stdout=2)
+            nbformat.write(notebook, written["ipynb"])
+            html, _ = HTMLExporter().from_notebook_node(notebook)
+            written["html"].write_text(html.replace("</head>", MONOSPACE))
+        except CellExecutionError as error:
+            traceback.print_exc()
+            failed = error.evalue if error.ename in SENTENCES else f"{error.ename}: {error.evalue}"
+        for path in filter(Path.exists, written.values()):  # two runs at once don't mix theirs
+            path.replace(Path("runs", path.name))
+    if failed:
+        print(f"{CLEAR}The full log is runs/{name}.log.\n{failed}")
+        sys.exit(1)
+    print(f"The executed notebook is runs/{name}.ipynb; for a browser it is runs/{name}.html.")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,81 @@
+"""What is typed after `make` reaches the notebook as it is, and what is missing is set up."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from tests.execute import ROOT, copy_project
+
+ODD = {
+    "a quote": "my photos/it's me.jpg",
+    "commands": "x'; touch F; `touch F` $(shell touch F) $(touch F) #",
+    "a dollar": "a$b.jpg",
+    "a line break": "a\ntouch F #",
+    "brackets": "a[1].jpg",
+    "a number": "2024",
+}
+
+
+@pytest.fixture
+def project(tmp_path):
+    """A copy of the project, in a folder with a space, with this one's packages."""
+    folder = tmp_path / "my project"
+    folder.mkdir()
+    copy_project(folder)
+    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+        shutil.copy2(ROOT / name, folder)
+    (folder / ".venv").symlink_to(ROOT / ".venv")
+    return folder
+
+
+def make(folder, *arguments, **environment):
+    command = ["make", *arguments]
+    environment = {**os.environ, "MAKEFLAGS": "", **environment}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+
+
+def test_values_are_passed_as_they_are(project):
+    for value in ODD.values():
+        ended = make(project, "infer", f"PHOTOS={value}")
+        assert ended.returncode
+        assert f"PHOTOS is {value}, which does not exist" in ended.stdout + ended.stderr
+        make(project, "--dry-run", "train", f"RUN_DIR={value}")
+    assert not (project / "F").exists()
+
+
+def test_a_photo_of_any_name_is_classified_whatever_the_environment_holds(project):
+    photo = project / "my photos" / "it's [1] $me.jpg"
+    photo.parent.mkdir()
+    shutil.copy(ROOT / "sample_photos/trousers-on-wood.jpg", photo)
+    ended = make(
+        project, "infer", f"PHOTOS={photo.relative_to(project)}", MODEL="nowhere", SEED="a"
+    )
+    assert ended.returncode == 0
+    assert f"{photo.relative_to(project)}  Trouser" in ended.stdout
+    assert not ended.stderr
+
+
+def test_what_cannot_be_used_is_told_last_and_nothing_is_lost(project):
+    executed = project / "runs/train.ipynb"
+    executed.parent.mkdir()
+    executed.write_text("as it was")
+    wrong = {"EPOCHS=abc": "a whole number", "SEED=1.5": "a whole number", "PHOTOS=a": "no PHOTOS"}
+    for value, sentence in wrong.items():
+        ended = make(project, "train", value)
+        told, of_make = ended.stderr.splitlines()
+        assert sentence in told
+        assert of_make.startswith("make: ***")
+    ended = make(project, "train", "RECIPE=Baseline")
+    assert "There is no recipe 'Baseline'; choose one of" in ended.stdout.splitlines()[-1]
+    assert ended.returncode
+    assert executed.read_text() == "as it was"
+
+
+def test_a_python_that_has_gone_is_replaced(project):
+    (project / ".venv").unlink()
+    (project / ".venv/bin").mkdir(parents=True)
+    (project / ".venv/bin/python").symlink_to("nowhere")
+    (project / ".venv/installed").write_text("")
+    assert "python3 -m venv --clear .venv" in make(project, "--dry-run", "train").stdout
