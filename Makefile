@@ -20,8 +20,8 @@ CACHE := $${KERAS_HOME:-$$HOME/.keras}/datasets/fashion-mnist
 .PHONY: train infer notebook data test test-colab test-browser bench report seeds environment some-data debian-data
 
 test: data
-	.venv/bin/ruff check . && .venv/bin/ruff format --check .
-	$(PYTHON) -m pytest
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
+	@$(PYTHON) -m pytest
 
 # The notebooks on Colab's own versions of the packages.
 test-colab: data .venv-colab/installed

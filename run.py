@@ -21,7 +21,12 @@ from nbconvert import HTMLExporter
 
 GIVEN = "NOTEBOOK_"  # how the names of the values begin in the environment
 SENTENCES = "UserError", "PhotoError", "Stopped", "SystemExit"  # errors that need no name
-MONOSPACE = "<style>.jp-OutputArea-output pre {font-family: monospace}</style></head>"
+# nbconvert's own page, with the alternative text that cells have for their figures.
+PAGE = """{% extends "lab/index.html.j2" %}
+{% block html_head_css %}{{ super() }}
+<style>.jp-OutputArea-output pre {font-family: monospace}</style>{% endblock %}
+{% block data_png scoped %}
+{{ super() | replace('<img', '<img alt="' ~ (cell.metadata.alt | e) ~ '"') }}{% endblock %}"""
 CLEAR = "\033[K" if sys.stdout.isatty() else ""  # the bar, which the next line replaces
 
 
@@ -80,8 +85,8 @@ def main(name):
         try:
             client.execute(stdout=2)
             nbformat.write(notebook, written["ipynb"])
-            html, _ = HTMLExporter().from_notebook_node(notebook)
-            written["html"].write_text(html.replace("</head>", MONOSPACE))
+            html, _ = HTMLExporter(raw_template=PAGE).from_notebook_node(notebook)
+            written["html"].write_text(html)
         except CellExecutionError as error:
             traceback.print_exc()
             failed = error.evalue if error.ename in SENTENCES else f"{error.ename}: {error.evalue}"

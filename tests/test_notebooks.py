@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 
@@ -12,27 +13,14 @@ from PIL import Image
 
 from benchmarks import report
 from fmnist_utils import data, plots, store
-from tests.execute import (
-    ROOT,
-    code_cells,
-    copy_project,
-    executed_hash,
-    outputs,
-    parameters,
-    pictures,
-    read,
-)
-
-# What TensorFlow 2.21 logs when it is imported, and lets nobody silence.
-TENSORFLOW_LOG = re.compile(r"absl::InitializeLog|^[IW]\d{4} .*(port|cudart_stub)\.cc")
+from tests.execute import ROOT, code_cells, copy_project, executed_hash, outputs, parameters, read
+from tests.execute import pictures as pictures_of
 
 
 def errors(notebook):
-    """Return the errors and the lines of warnings that a notebook shows."""
+    """Return the errors, warnings and logs that a notebook shows."""
     shown = outputs(notebook.cells)
-    lines = [t for each in shown if each.get("name") == "stderr" for t in each.text.splitlines()]
-    found = [output for output in shown if output.output_type == "error"]
-    return found + [line for line in lines if not TENSORFLOW_LOG.search(line)]
+    return [each for each in shown if "error" in each.output_type or each.get("name") == "stderr"]
 
 
 def execute(name, folder, **values):
@@ -75,6 +63,21 @@ def test_train_tells_a_mistake_in_one_sentence_or_stores_what_inference_opens(tm
         assert text in json.dumps(notebook)
 
 
+def test_ctrl_c_stops_a_training_and_says_how_it_goes_on(tmp_path):
+    copy_project(tmp_path)
+    given = os.environ | {"NOTEBOOK_RECIPE": "compact", "NOTEBOOK_RUN_DIR": "runs/mine"}
+    command, options = (
+        [sys.executable, "run.py", "train"],
+        {"stdout": subprocess.PIPE, "text": True},
+    )
+    process = subprocess.Popen(command, cwd=tmp_path, env=given, **options)
+    printed = iter(process.stdout.readline, "")
+    assert any(line.startswith("epoch  1/30") for line in printed)
+    process.send_signal(signal.SIGINT)
+    assert [*printed][-1] == "Every epoch saved is in runs/mine; run this again to go on.\n"
+    assert process.wait() == 1
+
+
 def test_the_exercises_work_as_written_each_in_a_folder_of_its_own(few, tmp_path, monkeypatch):
     """On a few images, in one process; a `recipe = ...` goes below the line that makes `recipe`."""
     monkeypatch.setattr(data, "load", lambda: few)
@@ -104,7 +107,7 @@ def test_committed_notebooks_are_executed_as_they_stand_and_read_like_an_essay(n
     notebook, stripped = read(name), re.compile(r"<(script|iframe|object|svg)\b")  # by a git host
     code, shown, about = code_cells(notebook), outputs(notebook.cells), notebook.metadata
     assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
-    assert not any(each.output_type == "error" or each.get("name") == "stderr" for each in shown)
+    assert not errors(notebook)
     assert about["executed"] == executed_hash(notebook)
     assert (about["accelerator"], about["colab"]["gpuType"]) == ("GPU", "T4")
     assert (ROOT / name).stat().st_size < 1_000_000
@@ -113,7 +116,7 @@ def test_committed_notebooks_are_executed_as_they_stand_and_read_like_an_essay(n
     assert {kind for data in shown for kind in data} <= kinds
     assert not any(stripped.search(data.get("text/html", "")) for data in shown)
     assert not any(re.search(r"^\s*(def|class|!?pip|%pip)\b", cell.source, re.M) for cell in code)
-    assert all(cell.metadata.get("alt") for cell in code if pictures([cell]))
+    assert all(cell.metadata.get("alt") for cell in code if pictures_of([cell]))
     assert max(len(cell.source.splitlines()) for cell in code) <= 10
     assert all("# @param" in line for line in parameters(notebook).source.splitlines())
 
