@@ -21,10 +21,17 @@ from nbconvert import HTMLExporter
 
 GIVEN = "NOTEBOOK_"  # how the names of the values begin in the environment
 SENTENCES = "UserError", "PhotoError", "Stopped", "SystemExit"  # errors that need no name
-# nbconvert's own page, with the alternative text that cells have for their figures.
+# nbconvert's own page, with the cells' alternative text; a phone scrolls figures and lines aside.
 PAGE = """{% extends "lab/index.html.j2" %}
 {% block html_head_css %}{{ super() }}
-<style>.jp-OutputArea-output pre {font-family: monospace}</style>{% endblock %}
+<style>
+.jp-OutputArea-output pre {font-family: monospace}
+@media (max-width: 600px) {
+  .jp-RenderedImage, .jp-RenderedText {overflow-x: auto}
+  .jp-RenderedImage img {max-width: none !important; width: 700px}
+  .jp-OutputArea-output pre {white-space: pre !important}
+}
+</style>{% endblock %}
 {% block data_png scoped %}
 {{ super() | replace('<img', '<img alt="' ~ (cell.metadata.alt | e) ~ '"') }}{% endblock %}"""
 CLEAR = "\033[K" if sys.stdout.isatty() else ""  # the bar, which the next line replaces

@@ -69,9 +69,10 @@ def _classified(model, source):
 def _listed(sources):
     """Return `sources` as a flat list, folders and patterns replaced by the pictures there."""
     if isinstance(sources, (str, os.PathLike)):
-        named = os.path.isfile(sources) or ADDRESS.match(str(sources))
-        several = os.path.isdir(sources) or set("*?") & set(str(sources))
-        return _found(Path(sources)) if several and not named else [sources]
+        path = os.path.expanduser(sources)
+        named = os.path.isfile(path) or ADDRESS.match(path)
+        several = os.path.isdir(path) or set("*?") & set(path)
+        return _found(Path(path)) if several and not named else [sources]
     one = isinstance(sources, (bytes, bytearray, memoryview)) or hasattr(sources, "read")
     array = isinstance(sources, np.ndarray) and sources.ndim != 1
     if one or not isinstance(sources, Iterable) or (array and sources.shape[2:] in CHANNELS):

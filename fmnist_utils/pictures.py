@@ -96,9 +96,10 @@ def _content(source):
     if isinstance(source, (str, os.PathLike)):
         if ADDRESS.match(str(source)):
             raise PhotoError("is an address; download the picture, and give its file")
-        if os.path.exists(source) and not os.path.isfile(source):
+        path = os.path.expanduser(source)
+        if os.path.exists(path) and not os.path.isfile(path):
             raise PhotoError("is a folder or a device; give a picture, or the folder to classify")
-        with open(source, "rb") as file:
+        with open(path, "rb") as file:
             return _content(file)
     with suppress(AttributeError, OSError):
         source.seek(0)

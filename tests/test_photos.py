@@ -172,13 +172,15 @@ def found(sources):
     return sorted(Path(str(item.source)).name for item in photos.classify(FIXED, sources))
 
 
-def test_a_folder_gives_every_picture_once_and_says_what_is_left_out(shoot, capsys):
+def test_a_folder_gives_every_picture_once_and_says_what_is_left_out(shoot, capsys, monkeypatch):
     everything = ["a.png", "b.jfif", "c", "d.png", "e.apng", "f.png"]
     assert found(shoot) == everything
     assert f"{shoot}: 5 files are left out" in capsys.readouterr().out
     assert found(f"{shoot}/**") == found(Path(shoot) / "**/*") == everything
     assert found(f"{shoot}/**/*.png") == ["a.png", "d.png", "f.png"]
     assert found("else*/**/*.png") == ["f.png"]
+    monkeypatch.setenv("HOME", str(Path.cwd()))
+    assert found("~/elsewhere") == found(Path("~/elsewhere/f.png")) == ["f.png"]
     assert found(f"{shoot}/*.png") == ["a.png"]
     assert found("*/?.png") == ["a.png", "f.png"]
     assert found("*[2024]/s?b/*") == found(f"{shoot}/**/sub/*g") == ["d.png", "e.apng"]
