@@ -7,7 +7,7 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 # A value given to make goes to run.py through the environment, as it is: no shell reads it.
 define passed
 unexport $(1)
-export NOTEBOOK_$(1) = $$(if $$(findstring command,$$(origin $(1))),$$(value $(1)))
+export GIVEN_$(1) = $$(if $$(findstring command,$$(origin $(1))),$$(value $(1)))
 endef
 $(foreach name,RECIPE EPOCHS SEED SEEDS RUN_DIR MODEL PHOTOS,$(eval $(call passed,$(name))))
 
@@ -77,8 +77,8 @@ report: data
 
 # Trains seeds of a recipe in full (or takes them from runs/) and rewrites its saved model.
 seeds: data
-	$(PYTHON) -m benchmarks.seeds --recipe "$${NOTEBOOK_RECIPE:-baseline}" \
-		--seeds $${NOTEBOOK_SEEDS:-0 1 2}
+	$(PYTHON) -m benchmarks.seeds --recipe "$${GIVEN_RECIPE:-baseline}" \
+		--seeds $${GIVEN_SEEDS:-0 1 2}
 
 LOAD := $(PYTHON) -c "from fmnist_utils import data; data.load()"
 FILES := test -n "$$FMNIST_DIR" || ls "$(CACHE)" /usr/share/datasets/fashion-mnist 2> /dev/null | grep t10k > /dev/null

@@ -1,6 +1,6 @@
 """Execute a notebook with the values that `make` was given, and print its own words as they come.
 
-    NOTEBOOK_PHOTOS="my photos" python run.py inference
+    GIVEN_PHOTOS="my photos" python run.py inference
 
 `runs/` gets the executed notebook, the same as HTML, and a log with all that libraries print.
 """
@@ -16,10 +16,9 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
 from nbconvert import HTMLExporter
 
-GIVEN = "NOTEBOOK_"  # how the names of the values begin in the environment
+GIVEN = "GIVEN_"  # how the names of the values begin in the environment
 SENTENCES = "UserError", "PhotoError", "Stopped", "SystemExit"  # errors that need no name
 # nbconvert's own page, with the cells' alternative text; a phone scrolls figures and lines aside.
 PAGE = """{% extends "lab/index.html.j2" %}
@@ -54,29 +53,37 @@ class Client(NotebookClient):
 
     def let_interrupts_through(self, notebook):
         """Have Ctrl-C reach the cell that is running: a training says how it goes on."""
-        interrupt = lambda: asyncio.ensure_future(self.km.interrupt_kernel())  # noqa: E731
+
+        def interrupt():
+            self.interrupted = asyncio.ensure_future(self.km.interrupt_kernel())
+
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
 
 
 def set_values(notebook):
     """Add a cell with the values given; exit with one sentence where one can't be used."""
     tagged = ["parameters" in cell.metadata.get("tags", []) for cell in notebook.cells]
-    assigned = ast.parse(notebook.cells[tagged.index(True)].source).body
+    place = tagged.index(True)
+    assigned = ast.parse(notebook.cells[place].source).body
     defaults = {each.targets[0].id: each.value.value for each in assigned}
-    lines = []
-    for name, text in os.environ.items():
-        name = name.removeprefix(GIVEN) if name.startswith(GIVEN) and text else ""
-        if name and name not in defaults:
-            sys.exit(f"This notebook has no {name}; it has {', '.join(defaults)}.")
-        if name == "PHOTOS" and not (
-            set("*?") & set(text) or os.path.exists(os.path.expanduser(text))
-        ):
-            sys.exit(f"PHOTOS is {text}, which does not exist; check the path.")
-        try:
-            lines += [f"{name} = {type(defaults[name])(text)!r}"] if name else []
-        except ValueError:
-            sys.exit(f"{name} cannot be {text!r}; give a whole number.")
-    notebook.cells.insert(tagged.index(True) + 1, nbformat.v4.new_code_cell("\n".join(lines)))
+    given = [(name, text) for name, text in os.environ.items() if name.startswith(GIVEN) and text]
+    given = [(name.removeprefix(GIVEN), text) for name, text in given]
+    lines = [f"{name} = {value(name, text, defaults)!r}" for name, text in given]
+    if lines:
+        notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("\n".join(lines)))
+
+
+def value(name, text, defaults):
+    """Return the value in `text`, of the type that the notebook's own has."""
+    if name not in defaults:
+        sys.exit(f"This notebook has no {name}; it has {', '.join(defaults)}.")
+    several = set("*?") & set(text)
+    if name == "PHOTOS" and not several and not os.path.exists(os.path.expanduser(text)):
+        sys.exit(f"PHOTOS is {text}, which does not exist; check the path.")
+    try:
+        return type(defaults[name])(text)
+    except ValueError:
+        sys.exit(f"{name} cannot be {text!r}; give a whole number.")
 
 
 def main(name):
@@ -94,9 +101,11 @@ def main(name):
             nbformat.write(notebook, written["ipynb"])
             html, _ = HTMLExporter(raw_template=PAGE).from_notebook_node(notebook)
             written["html"].write_text(html)
-        except CellExecutionError as error:
+        except Exception as error:  # a cell's, or one of the kernel itself
             traceback.print_exc()
-            failed = error.evalue if error.ename in SENTENCES else f"{error.ename}: {error.evalue}"
+            kind = getattr(error, "ename", type(error).__name__)
+            failed = getattr(error, "evalue", str(error))
+            failed = failed if kind in SENTENCES else f"{kind}: {failed}"
         for path in filter(Path.exists, written.values()):  # two runs at once don't mix theirs
             path.replace(Path("runs", path.name))
     if failed:

@@ -25,7 +25,7 @@ def errors(notebook):
 
 def execute(name, folder, **values):
     """Execute a notebook in `folder` as make does; return what is printed, and the notebook."""
-    given = os.environ | {f"NOTEBOOK_{key}": str(value) for key, value in values.items()}
+    given = os.environ | {f"GIVEN_{key}": str(value) for key, value in values.items()}
     command = [sys.executable, "run.py", name]
     ended = subprocess.run(command, cwd=folder, env=given, capture_output=True, text=True)
     executed = folder / f"runs/{name}.ipynb"
@@ -65,7 +65,7 @@ def test_train_tells_a_mistake_in_one_sentence_or_stores_what_inference_opens(tm
 
 def test_ctrl_c_stops_a_training_and_says_how_it_goes_on(tmp_path):
     copy_project(tmp_path)
-    given = os.environ | {"NOTEBOOK_RECIPE": "compact", "NOTEBOOK_RUN_DIR": "runs/mine"}
+    given = os.environ | {"GIVEN_RECIPE": "compact", "GIVEN_RUN_DIR": "runs/mine"}
     command, options = (
         [sys.executable, "run.py", "train"],
         {"stdout": subprocess.PIPE, "text": True},
