@@ -81,7 +81,8 @@ seeds: data
 		--seeds $${GIVEN_SEEDS:-0 1 2}
 
 LOAD := $(PYTHON) -c "from fmnist_utils import data; data.load()"
-FILES := test -n "$$FMNIST_DIR" || ls "$(CACHE)" /usr/share/datasets/fashion-mnist 2> /dev/null | grep t10k > /dev/null
+FILES := test -n "$$FMNIST_DIR" -o -e "$(CACHE)/t10k-labels-idx1-ubyte.gz" \
+	-o -d /usr/share/datasets/fashion-mnist
 
 # The notebooks check the files' content: here it is enough that there are some.
 some-data: .venv/installed
