@@ -54,8 +54,8 @@ environment:
 	@$(PYTHON) -m pip --version > /dev/null 2>&1 || python3 -m venv --clear .venv
 	@$(PYTHON) -m pip install --disable-pip-version-check --quiet \
 		--requirement requirements-dev.txt > .venv/log 2>&1 || \
-		{ grep ERROR .venv/log; echo "The packages cannot be installed with $$(python3 --version)," \
-		"of 3.11 to 3.13; the full log is .venv/log."; exit 1; }
+		{ grep ERROR .venv/log; echo "Not all packages are installed: run this again, with Python" \
+		"3.11 to 3.13 and 3 GB of room; the full log is .venv/log."; exit 1; }
 	@touch .venv/installed
 
 train: some-data
