@@ -32,7 +32,7 @@ def project(tmp_path):
 
 def make(folder, *arguments, **environment):
     command = ["make", *arguments]
-    environment = {**os.environ, "MAKEFLAGS": "", **environment}
+    environment = {**os.environ, "MAKEFLAGS": "", "MAKELEVEL": "0", **environment}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
 
 
