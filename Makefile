@@ -50,12 +50,12 @@ test-browser: data .venv/playwright
 		.venv/installed -nt requirements-dev.txt || $(MAKE) --no-print-directory environment'
 
 environment:
-	@echo "Setting up .venv with $$(python3 --version): 2 GB of packages, a few minutes."
+	@echo "Setting up .venv with $$(python3 --version): 3.3 GB of packages, a few minutes."
 	@$(PYTHON) -m pip --version > /dev/null 2>&1 || python3 -m venv --clear .venv
 	@$(PYTHON) -m pip install --disable-pip-version-check --quiet \
 		--requirement requirements-dev.txt > .venv/log 2>&1 || \
 		{ grep ERROR .venv/log; echo "Not all packages are installed: run this again, with Python" \
-		"3.11 to 3.13 and 3 GB of room; the full log is .venv/log."; exit 1; }
+		"3.11 to 3.13 and 4 GB of room; the full log is .venv/log."; exit 1; }
 	@touch .venv/installed
 
 train: some-data
@@ -93,8 +93,8 @@ data: .venv/installed
 	@$(FILES) || echo "Fetching Fashion-MNIST (31 MB) from Google's copy of it."
 	@$(ALONE) $(LOAD) > /dev/null 2>&1 || { \
 		echo "That failed, so it comes from Debian's package dataset-fashion-mnist."; \
-		$(ALONE) $(MAKE) --no-print-directory debian-data; }
-	@$(LOAD) 2>&1 | tail -n 1 | sed "s/^fmnist_utils.errors.UserError: //"
+		$(ALONE) $(MAKE) --no-print-directory debian-data; \
+		$(LOAD) 2>&1 | tail -n 1 | sed "s/^fmnist_utils.errors.UserError: //"; }
 
 debian-data:
 	@set -e; folder=$$(mktemp -d); trap "rm -rf $$folder" EXIT; \
