@@ -46,6 +46,7 @@ test-browser: data .venv/playwright
 	touch $@
 
 .venv/installed: requirements.txt requirements-dev.txt
+	@$(if $(ALONE),flock --nonblock Makefile true || echo "Another make sets up; this one waits.")
 	@$(ALONE) bash -c 'test .venv/installed -nt requirements.txt -a \
 		.venv/installed -nt requirements-dev.txt || $(MAKE) --no-print-directory environment'
 
@@ -91,9 +92,9 @@ some-data: .venv/installed
 # The network first; where there is none, Debian's package, unpacked without root.
 data: .venv/installed
 	@$(FILES) || echo "Fetching Fashion-MNIST (31 MB) from Google's copy of it."
-	@$(ALONE) $(LOAD) > /dev/null 2>&1 || { \
+	@$(ALONE) $(LOAD) > /dev/null 2>&1 || { test -n "$$FMNIST_DIR" || { \
 		echo "That failed, so it comes from Debian's package dataset-fashion-mnist."; \
-		$(ALONE) $(MAKE) --no-print-directory debian-data; \
+		$(ALONE) $(MAKE) --no-print-directory debian-data; }; \
 		$(LOAD) 2>&1 | tail -n 1 | sed "s/^fmnist_utils.errors.UserError: //"; }
 
 debian-data:

@@ -14,9 +14,11 @@ import tempfile
 import traceback
 from pathlib import Path
 
-import nbformat
-from nbclient import NotebookClient
-from nbconvert import HTMLExporter
+sys.modules["rfc3987_syntax"] = None  # of web addresses, for JSON schemas: loads for two seconds
+
+import nbformat  # noqa: E402
+from nbclient import NotebookClient  # noqa: E402
+from nbconvert import HTMLExporter  # noqa: E402
 
 GIVEN = "GIVEN_"  # how the names of the values begin in the environment
 SENTENCES = "UserError", "PhotoError", "Stopped", "SystemExit"  # errors that need no name
@@ -94,7 +96,7 @@ def main(name):
     with tempfile.TemporaryDirectory(dir="runs", prefix=f".{name}-") as folder:
         written = {suffix: Path(folder, f"{name}.{suffix}") for suffix in ("log", "ipynb", "html")}
         os.dup2(os.open(written["log"], os.O_WRONLY | os.O_CREAT), 2)
-        client = Client(notebook, timeout=None)
+        client = Client(notebook, timeout=None, shutdown_kernel="immediate")
         client.on_notebook_start = client.let_interrupts_through
         try:
             client.execute(stdout=2)

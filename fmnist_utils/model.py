@@ -119,7 +119,7 @@ def probabilities(network, images):
     shapes = [getattr(network, f"{end}_shape", None) for end in ("input", "output")]
     fits = shapes == [(None, 28, 28, 1), (None, len(CLASS_NAMES))]
     expect(fits, "The model", network, "a network of `model.build`, or one of its shapes")
-    parts = [images[start : start + 1000] for start in range(0, len(images), 1000)]
+    parts = [images[start : start + 200] for start in range(0, len(images), 200)]
     answers = np.concatenate([network.predict_on_batch(part) for part in parts], dtype=np.float32)
     if not np.allclose(answers.sum(axis=1), 1, atol=0.02):  # NaN is close to nothing
         raise UserError("The network's answers are NaN or no probabilities; train it again.")

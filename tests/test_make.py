@@ -73,6 +73,13 @@ def test_what_cannot_be_used_is_told_last_and_nothing_is_lost(project):
     assert executed.read_text() == "as it was"
 
 
+def test_a_folder_without_the_data_is_told_and_nothing_is_fetched(project):
+    ended = make(project, "data", FMNIST_DIR="/nowhere")
+    [sentence] = ended.stdout.splitlines()
+    assert sentence.startswith("/nowhere/train-images-idx3-ubyte.gz cannot be read")
+    assert ended.returncode
+
+
 def test_a_python_that_has_gone_is_replaced(project):
     (project / ".venv").unlink()
     (project / ".venv/bin").mkdir(parents=True)

@@ -100,8 +100,11 @@ def test_figures_against_those_worked_out_by_hand_and_nan_is_named(few):
     probabilities[np.arange(80), (labels[:80] + 1) % 10] = 0.4
     mirrored[np.arange(40, 80), (labels[40:80] + 1) % 10] = 0.4
 
+    seen = [image.tobytes() for image in (*images, *images[:, :, ::-1])]
+    answers = dict(zip(seen, [*probabilities, *mirrored], strict=True))
+
     def answer(given):
-        return np.float32(probabilities if np.array_equal(given, images) else mirrored)
+        return np.float32([answers[image.tobytes()] for image in given])
 
     shapes = {"input_shape": (None, 28, 28, 1), "output_shape": (None, 10)}
     network = SimpleNamespace(predict_on_batch=answer, **shapes)
