@@ -17,7 +17,7 @@ ALONE := $(shell command -v flock > /dev/null && echo flock Makefile)
 $(shell $(PYTHON) -c "import tqdm" 2> /dev/null || rm -f .venv/installed)
 CACHE := $${KERAS_HOME:-$$HOME/.keras}/datasets/fashion-mnist
 
-.PHONY: train infer notebook data test test-colab test-browser bench report seeds environment some-data debian-data
+.PHONY: train infer notebook data test test-colab test-browser test-cluster bench report seeds environment some-data debian-data
 
 test: data
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -43,6 +43,14 @@ test-browser: data .venv/playwright
 
 .venv/playwright: .venv/installed
 	$(PYTHON) -m pip install --quiet playwright
+	touch $@
+
+# Both scripts for Ray, on two nodes, one of which is killed.
+test-cluster: data .venv/cluster
+	$(PYTHON) -m pytest tests/cluster.py
+
+.venv/cluster: requirements-cluster.txt .venv/installed
+	$(PYTHON) -m pip install --quiet --requirement $<
 	touch $@
 
 .venv/installed: requirements.txt requirements-dev.txt

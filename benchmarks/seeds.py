@@ -19,16 +19,22 @@ def main(recipe, seeds, directory):
     splits = data.load()
     models, records = {}, []
     for seed in seeds:
-        run = training.train(recipe, splits, training.run_directory(recipe, seed), seed)
-        models[seed] = run.model
-        record = {"seed": seed, "best_epoch": run.best_epoch, "history": run.history}
-        for name in ("validation", "test"):
-            record[name] = evaluation.evaluate(run.model, getattr(splits, name)).as_dict()
+        run_dir = training.run_directory(recipe, seed)
+        models[seed], record = trained(recipe, seed, splits, run_dir)
         records.append(record)
     best = min(records, key=lambda record: record["validation"]["loss"])
     several = {"seeds": records} if len(records) > 1 else {}
     store.save(directory, recipe.name, recipe, models[best["seed"]], {**best, **several})
     print(table(records))
+
+
+def trained(recipe, seed, splits, run_dir):
+    """Return the network of one training, finished in `run_dir` if need be, and its figures."""
+    run = training.train(recipe, splits, run_dir, seed)
+    record = {"seed": seed, "best_epoch": run.best_epoch, "history": run.history}
+    for name in ("validation", "test"):
+        record[name] = evaluation.evaluate(run.model, getattr(splits, name)).as_dict()
+    return run.model, record
 
 
 def table(records):

@@ -242,9 +242,10 @@ def _assign(variables, arrays):
 
 def _remove(path):
     """Remove a file, emptied before: Drive's bin keeps what is removed, at its full size."""
-    if not path.is_symlink() and path.stat().st_nlink == 1:  # it stays whole under its other name
-        path.write_bytes(b"")
-    path.unlink()
+    with suppress(FileNotFoundError):  # another training removed it first
+        if not path.is_symlink() and path.stat().st_nlink == 1:  # else it has another name
+            path.write_bytes(b"")
+        path.unlink()
 
 
 def _settings(recipe, splits, seed):

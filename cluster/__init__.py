@@ -1,0 +1,40 @@
+"""Many photos, or many trainings, on many machines: Ray shares them out, and repeats what is lost.
+
+One training alone does not get faster on several machines: the network is so small that sending
+its gradients around takes longer than computing them.
+"""
+
+import os
+import sys
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow and Ray log errors only
+os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+
+import ray
+
+from fmnist_utils.errors import UserError
+
+
+def start(address, threads):
+    """Connect to the Ray cluster at `address`, or start Ray on this machine if that is None.
+
+    Our packages travel to the machines; what they import has to be installed there. TensorFlow has
+    that many `threads` in each worker.
+    """
+    here = Path(__file__).parents[1]
+    packages = [str(here / name) for name in ("fmnist_utils", "benchmarks", "cluster")]
+    variables = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": str(threads)}
+    environment = {"py_modules": packages, "env_vars": variables}
+    quiet = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
+    ray.init(address or "local", runtime_env=environment, **quiet)
+
+
+def run(main, parser):
+    """Call `main` with the values on the command line; what it cannot use is told in a sentence."""
+    parser.add_argument("--address", help="the cluster's; without it, Ray starts on this machine")
+    try:
+        main(**vars(parser.parse_args()))
+    except UserError as error:
+        sys.exit(str(error))

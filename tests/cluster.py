@@ -1,0 +1,132 @@
+"""Both of the scripts for Ray on the real engine, with two nodes, one of which is killed.
+
+`make test-cluster`
+"""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from ray.cluster_utils import Cluster
+
+from benchmarks.cluster import draw
+from fmnist_utils import photos, store
+from fmnist_utils.data import CLASS_NAMES
+from tests.conftest import run_python
+from tests.execute import ROOT
+
+BAD = {
+    "empty.jpg": b"",
+    "text.jpg": b"not a picture",
+    "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+    "only a header.jpg": b"\xff\xd8\xff\xe0",
+    "zeros.png": bytes(1000),
+    "a header.png": b"\x89PNG\r\n\x1a\n",
+}
+SEEDS = """
+import sys
+from dataclasses import replace
+from cluster import seeds
+from fmnist_utils.model import COMPACT
+seeds.main([replace(COMPACT, epochs=2)], [0, 1], sys.argv[1], address=sys.argv[2])
+"""
+ALONE = """
+import sys
+from dataclasses import replace
+from pathlib import Path
+from benchmarks.seeds import table, trained
+from fmnist_utils import data
+from fmnist_utils.model import COMPACT
+recipe, splits = replace(COMPACT, epochs=2), data.load()
+runs = [trained(recipe, seed, splits, Path(sys.argv[1], str(seed))) for seed in (0, 1)]
+print(table([record for _, record in runs]))
+"""
+
+
+@pytest.fixture
+def job():
+    """A function that runs a job on two nodes, and kills the second as soon as files are there."""
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    second = cluster.add_node(num_cpus=1)
+    cluster.wait_for_nodes()
+
+    def run(arguments, folder, pattern, count):
+        command = [sys.executable, *map(str, arguments), cluster.address]
+        process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+        while len([*folder.glob(pattern)]) < count and process.poll() is None:
+            time.sleep(0.1)
+        assert process.poll() is None
+        cluster.remove_node(second, allow_graceful=False)
+        printed, _ = process.communicate()
+        assert process.returncode == 0
+        return printed
+
+    yield run
+    cluster.shutdown()
+
+
+@pytest.fixture
+def pictures(tmp_path, splits):
+    """A folder with 200 photos made of test images, on noise, and 10 files that are no photos."""
+    folder = tmp_path / "pictures" / "it's [1] #50%"
+    draw(folder, splits.test.images[:200])
+    for name, content in BAD.items():
+        (folder / name).write_bytes(content)
+    for number in range(4):
+        photo = (folder / f"_DSC{number:05}.jpg").read_bytes()
+        (folder.parent / f"cut off {number}.jpg").write_bytes(photo[: 200 + 1000 * number])
+    (folder / ".hidden").write_text("left out")
+    return folder.parent
+
+
+def test_rows_are_those_of_one_machine_whatever_dies(job, pictures, tmp_path):
+    output = tmp_path / "output"
+    arguments = ["-m", "cluster.classify", pictures, output, "--model", "compact", "--address"]
+    printed = job(arguments, output, "*.parquet", 3)
+    assert printed.startswith(f"210 pictures of {pictures} are not in {output} yet\n")
+    check(output, pictures)
+
+    written = sorted(output.iterdir())
+    written[0].write_bytes(written[0].read_bytes()[:-10])  # as a stop leaves it
+    written[1].unlink()
+    command = [sys.executable, *map(str, arguments[:-1])]
+    again = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert again.returncode == 0
+    assert not again.stdout.startswith(("0 ", "210 "))
+    check(output, pictures)
+    again = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    assert again.stdout == f"0 pictures of {pictures} are not in {output} yet\n"
+    other = subprocess.run(command[:-2], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert "choose another OUTPUT" in other.stderr.splitlines()[-1]
+
+
+def check(output, pictures):
+    """Compare the rows in `output` with what `photos.classify` says of the files in `pictures`."""
+    rows = pd.read_parquet(output).sort_values("path", ignore_index=True)
+    files = sorted(str(each) for each in pictures.rglob("[!.]*.*"))
+    assert rows.path.tolist() == files
+    network, results = store.load("compact")
+    items = photos.classify(network, files)
+    assert sum(bool(item.error) for item in items) == 10
+    for name in ("label", "warning", "error"):
+        assert rows[name].tolist() == [getattr(item, name) for item in items]
+    expected = [[dict(item.ranking).get(each, np.nan) for each in CLASS_NAMES] for item in items]
+    np.testing.assert_allclose(rows[list(CLASS_NAMES)], expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(rows.probability, [i.probability for i in items], rtol=0, atol=1e-6)
+    assert set(rows.model) == {results["sha256"]}
+
+
+def test_trainings_end_in_the_same_weights_whatever_dies(job, tmp_path):
+    runs, alone = tmp_path / "runs", tmp_path / "alone"
+    printed = job(["-c", SEEDS, runs], runs, "*/epoch-001.npz", 2)
+    ended = run_python(ALONE, alone, TF_NUM_INTRAOP_THREADS="1")
+    assert ended.returncode == 0
+    assert printed.splitlines()[-5:] == ended.stdout.splitlines()[-5:]  # the table
+    for seed in (0, 1):
+        [state] = runs.glob(f"*seed{seed}*/epoch-002.npz")
+        with np.load(state) as found, np.load(alone / str(seed) / "epoch-002.npz") as same:
+            assert found.files == same.files
+            assert all(np.array_equal(found[name], same[name]) for name in found.files)
