@@ -65,6 +65,8 @@ environment:
 		--requirement requirements-dev.txt > .venv/log 2>&1 || \
 		{ grep ERROR .venv/log; echo "Not all packages are installed: run this again, with Python" \
 		"3.11 to 3.13 and 4 GB of room; the full log is .venv/log."; exit 1; }
+	@# JupyterLab brings it to check addresses; it takes two seconds at each start of run.py or Ray.
+	@$(PYTHON) -m pip uninstall --quiet --yes rfc3987-syntax
 	@touch .venv/installed
 
 train: some-data

@@ -14,11 +14,9 @@ import tempfile
 import traceback
 from pathlib import Path
 
-sys.modules["rfc3987_syntax"] = None  # of web addresses, for JSON schemas: loads for two seconds
-
-import nbformat  # noqa: E402
-from nbclient import NotebookClient  # noqa: E402
-from nbconvert import HTMLExporter  # noqa: E402
+import nbformat
+from nbclient import NotebookClient
+from nbconvert import HTMLExporter
 
 GIVEN = "GIVEN_"  # how the names of the values begin in the environment
 SENTENCES = "UserError", "PhotoError", "Stopped", "SystemExit"  # errors that need no name

@@ -23,6 +23,7 @@ from PIL import Image
 from fmnist_utils import data
 
 FEW, MANY = 100, 700
+WAYS = {"`photos.classify`": 0, "Ray, one worker": 1, "Ray, two workers": 2}
 ALONE = "from fmnist_utils import photos, store; photos.classify(store.load().model, {!r})"
 
 
@@ -50,19 +51,19 @@ def seconds(workers, pictures):
 
 
 def main():
-    images, report = data.load().test.images[:MANY], {}
+    images, rates, starts = data.load().test.images[:MANY], {}, {}
     with tempfile.TemporaryDirectory() as folder:
         few, many = Path(folder, "few"), Path(folder, "many")
         draw(few, images[:FEW])
         draw(many, images)
-        for name, workers in {"`photos.classify`": 0, "one worker": 1, "two workers": 2}.items():
+        for name, workers in WAYS.items():
             start, whole = seconds(workers, few), seconds(workers, many)
-            rate = (MANY - FEW) / (whole - start)
-            report[name] = {"pictures a second": rate, "seconds to start": start - FEW / rate}
-    print(pd.DataFrame(report).T.round(1).to_string())
-    machine = {"cpus": os.cpu_count(), "ray": version("ray")}
-    text = json.dumps({**report, "machine": machine}, indent=1)
-    Path("benchmarks/cluster.json").write_text(text + "\n")
+            rates[name] = (MANY - FEW) / (whole - start)
+            starts[name] = start - FEW / rates[name]
+    report = {"pictures a second": rates, "seconds to start": starts}
+    print(pd.DataFrame(report).round(1).to_string())
+    report["machine"] = {"cpus": os.cpu_count(), "ray": version("ray")}
+    Path("benchmarks/cluster.json").write_text(json.dumps(report, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -8,11 +8,11 @@ import os
 import sys
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow and Ray log errors only
-os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow logs errors only
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 
 import ray
+from pyarrow import ArrowInvalid
 
 from fmnist_utils.errors import UserError
 
@@ -26,6 +26,7 @@ def start(address, threads):
     here = Path(__file__).parents[1]
     packages = [str(here / name) for name in ("fmnist_utils", "benchmarks", "cluster")]
     variables = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": str(threads)}
+    variables["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # workers may share a GPU
     environment = {"py_modules": packages, "env_vars": variables}
     quiet = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
     ray.init(address or "local", runtime_env=environment, **quiet)
@@ -36,5 +37,5 @@ def run(main, parser):
     parser.add_argument("--address", help="the cluster's; without it, Ray starts on this machine")
     try:
         main(**vars(parser.parse_args()))
-    except UserError as error:
+    except (UserError, OSError, ArrowInvalid) as error:  # the last are about places and addresses
         sys.exit(str(error))

@@ -22,7 +22,8 @@ from pyarrow.fs import FileSystem
 from cluster import run, start
 from fmnist_utils import photos, store
 from fmnist_utils.data import CLASS_NAMES
-from fmnist_utils.errors import UserError
+from fmnist_utils.errors import UserError, expect
+from fmnist_utils.model import is_whole
 
 # Workers use all CPUs, but book a quarter: were all booked, no file would be read, and the workers
 # of a machine that dies would wait for ever for room on another.
@@ -79,15 +80,17 @@ def done(system, folder, sha256):
 
 
 def main(source, output, model="improved", workers=None, address=None):
+    expect(workers is None or is_whole(workers), "--workers", workers, "a number from 1 to 1024")
     network, results = store.load(os.path.basename(model), os.path.dirname(model) or "saved_model")
     (system, pattern), (target, folder) = located(source), located(output)
-    if not (files := listed(system, pattern)):
+    files = [each for each in listed(system, pattern) if not each.startswith(f"{folder}/")]
+    if not files:
         raise UserError(f"There is no picture in {source}; check SOURCE.")
     files = sorted(set(files) - done(target, folder, results["sha256"]))
     print(f"{len(files):,} pictures of {source} are not in {output} yet")
     if files:
         start(address, threads=1)
-        cpus = ray.cluster_resources()["CPU"]
+        cpus = ray.cluster_resources().get("CPU", 1)
         workers = workers or max(1, int(cpus))
         context = ray.data.DataContext.get_current()
         context.print_on_execution_start = context.enable_operator_progress_bars = False

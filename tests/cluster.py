@@ -103,6 +103,23 @@ def test_rows_are_those_of_one_machine_whatever_dies(job, pictures, tmp_path):
     assert "choose another OUTPUT" in other.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["/nowhere", "/tmp/o"], "There is no picture in /nowhere; check SOURCE."),
+        (["nothing://a", "/tmp/o"], "nothing"),
+        (["sample_photos", "/tmp/o", "--model", "none"], "none.keras does not exist"),
+        (["sample_photos", "/tmp/o", "--workers", "0"], "--workers cannot be 0"),
+    ],
+)
+def test_what_cannot_be_used_is_told_in_a_sentence(arguments, sentence):
+    command = [sys.executable, "-m", "cluster.classify", *arguments]
+    ended = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert ended.returncode == 1
+    assert sentence in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def check(output, pictures):
     """Compare the rows in `output` with what `photos.classify` says of the files in `pictures`."""
     rows = pd.read_parquet(output).sort_values("path", ignore_index=True)
