@@ -25,6 +25,7 @@ from fmnist_utils.errors import UserError
 # Workers use all CPUs, but book a quarter: were all booked, nothing would be written, and the
 # workers of a machine that dies would wait for ever for room on another.
 BOOKED = 0.25
+LEFT_OUT = r"(^|/)\.|\.parquet$"
 
 
 class Classifier:
@@ -51,14 +52,14 @@ def located(text):
 
 
 def listed(system, path):
-    """Return the files in a folder and below it, or that fit a pattern; no hidden or Parquet ones."""
+    """Return the files in a folder and below it, or that fit a pattern: none hidden, no Parquet."""
     system, base = ArrowFSWrapper(system), path
     if system.exists(path):
         found = system.find(path, detail=True)
     else:
         found, base = system.glob(path.replace("[", "[[]"), detail=True), re.split("[*?]", path)[0]
     files = {each for each, about in found.items() if about["type"] == "file"}
-    return {each for each in files if not re.search(r"/\.|\.parquet$", each.removeprefix(base))}
+    return {each for each in files if not re.search(LEFT_OUT, each.removeprefix(base))}
 
 
 def done(system, folder, sha256):
