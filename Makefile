@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON := .venv/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 3
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # A value given to make goes to run.py through the environment, as it is: no shell reads it.
 define passed
@@ -47,11 +48,11 @@ test-browser: data .venv/playwright
 
 # Both scripts for Ray, on two nodes, one of which is killed.
 test-cluster: data .venv/cluster
-	$(PYTHON) -m pytest tests/cluster.py
+	@$(PYTHON) -m pytest tests/cluster.py
 
 .venv/cluster: requirements-cluster.txt .venv/installed
-	$(PYTHON) -m pip install --quiet --requirement $<
-	touch $@
+	@$(PYTHON) -m pip install --quiet --requirement $<
+	@touch $@
 
 .venv/installed: requirements.txt requirements-dev.txt
 	@$(if $(ALONE),flock --nonblock Makefile true || echo "Another make sets up; this one waits.")
@@ -61,8 +62,7 @@ test-cluster: data .venv/cluster
 environment:
 	@echo "Setting up .venv with $$(python3 --version): 3.3 GB of packages, a few minutes."
 	@$(PYTHON) -m pip --version > /dev/null 2>&1 || python3 -m venv --clear .venv
-	@$(PYTHON) -m pip install --disable-pip-version-check --quiet \
-		--requirement requirements-dev.txt > .venv/log 2>&1 || \
+	@$(PYTHON) -m pip install --quiet --requirement requirements-dev.txt > .venv/log 2>&1 || \
 		{ grep ERROR .venv/log; echo "Not all packages are installed: run this again, with Python" \
 		"3.11 to 3.13 and 4 GB of room; the full log is .venv/log."; exit 1; }
 	@# JupyterLab brings it to check addresses; it takes two seconds at each start of run.py or Ray.
