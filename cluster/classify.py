@@ -8,6 +8,7 @@ a folder that all machines share, or an address. It gets Parquet files with a ro
 """
 
 import argparse
+import glob
 import os
 import re
 
@@ -25,7 +26,7 @@ from fmnist_utils.errors import UserError
 # Workers use all CPUs, but book a quarter: were all booked, nothing would be written, and the
 # workers of a machine that dies would wait for ever for room on another.
 BOOKED = 0.25
-LEFT_OUT = r"(^|/)\.|\.parquet$"
+LEFT_OUT = r"(^|/)\.|\.parquet$"  # what is hidden, and rows, where OUTPUT is inside SOURCE
 
 
 class Classifier:
@@ -65,7 +66,7 @@ def listed(system, path):
 def done(system, folder, sha256):
     """Return whose rows are in OUTPUT; remove what a stop left half written, named as Ray does."""
     pictures = set()
-    for file in ArrowFSWrapper(system).glob(f"{folder}/*_*_??????-*.parquet"):
+    for file in ArrowFSWrapper(system).glob(f"{glob.escape(folder)}/*_*_??????-*.parquet"):
         try:
             rows = parquet.read_table(
                 file, filesystem=system, columns=["path", "model"]

@@ -76,7 +76,7 @@ def pictures(tmp_path, splits):
 
 
 def test_rows_are_those_of_one_machine_whatever_dies(job, pictures, tmp_path):
-    output = tmp_path / "output"
+    output = tmp_path / "output [1]"
     arguments = ["-m", "cluster.classify", pictures, output, "--model", "compact", "--address"]
     printed = job(arguments, output, "*.parquet", 3)
     assert printed.startswith(f"210 pictures of {pictures} are not in {output} yet\n")
