@@ -60,17 +60,23 @@ class Client(NotebookClient):
         asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
 
 
+def parameters(notebook):
+    """Return the one cell with the values that a reader may change."""
+    [found] = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
+    return found
+
+
 def set_values(notebook):
     """Add a cell with the values given; exit with one sentence where one can't be used."""
-    tagged = ["parameters" in cell.metadata.get("tags", []) for cell in notebook.cells]
-    place = tagged.index(True)
-    assigned = ast.parse(notebook.cells[place].source).body
+    cell = parameters(notebook)
+    assigned = ast.parse(cell.source).body
     defaults = {each.targets[0].id: each.value.value for each in assigned}
     given = [(name, text) for name, text in os.environ.items() if name.startswith(GIVEN) and text]
     given = [(name.removeprefix(GIVEN), text) for name, text in given]
     lines = [f"{name} = {value(name, text, defaults)!r}" for name, text in given]
     if lines:
-        notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("\n".join(lines)))
+        place = notebook.cells.index(cell) + 1
+        notebook.cells.insert(place, nbformat.v4.new_code_cell("\n".join(lines)))
 
 
 def value(name, text, defaults):

@@ -14,7 +14,8 @@ import nbformat
 import pytest
 from playwright.sync_api import sync_playwright
 
-from tests.execute import ROOT, code_cells, copy_project, parameters, pictures, read
+from run import parameters
+from tests.execute import ROOT, code_cells, copy_project, pictures, read
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PORT = 8765

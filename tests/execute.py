@@ -34,12 +34,6 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def parameters(notebook):
-    """Return the one cell with the values that a reader may change."""
-    [found] = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    return found
-
-
 def executed_hash(notebook):
     """Return the SHA-256 of all code in `notebook`: it changes when a cell is edited."""
     sources = "\n".join(cell.source for cell in code_cells(notebook))

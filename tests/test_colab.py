@@ -10,7 +10,8 @@ from nbclient import execute
 from nbclient.exceptions import CellExecutionError
 
 from fmnist_utils import store
-from tests.execute import ROOT, code_cells, copy_project, outputs, parameters, read
+from run import parameters
+from tests.execute import ROOT, code_cells, copy_project, outputs, read
 
 ON_COLAB = ["drive-files/clothes", "drive-files", "content/clothes", "content"]
 

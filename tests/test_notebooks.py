@@ -14,7 +14,8 @@ from PIL import Image
 
 from benchmarks import report
 from fmnist_utils import data, plots, store
-from tests.execute import ROOT, code_cells, copy_project, executed_hash, outputs, parameters, read
+from run import parameters
+from tests.execute import ROOT, code_cells, copy_project, executed_hash, outputs, read
 from tests.execute import pictures as pictures_of
 
 
@@ -67,11 +68,8 @@ def test_train_tells_a_mistake_in_one_sentence_or_stores_what_inference_opens(tm
 def test_ctrl_c_stops_a_training_and_says_how_it_goes_on(tmp_path):
     copy_project(tmp_path)
     given = os.environ | {"GIVEN_RECIPE": "compact", "GIVEN_RUN_DIR": "runs/mine"}
-    command, options = (
-        [sys.executable, "run.py", "train"],
-        {"stdout": subprocess.PIPE, "text": True},
-    )
-    process = subprocess.Popen(command, cwd=tmp_path, env=given, **options)
+    command, options = [sys.executable, "run.py", "train"], {"cwd": tmp_path, "env": given}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)
     printed = iter(process.stdout.readline, "")
     assert any(line.startswith("epoch  1/30") for line in printed)
     process.send_signal(signal.SIGINT)
