@@ -2,23 +2,78 @@
 
     python -m benchmarks.ablation compact --epochs 10 --seeds 0 1
     python -m benchmarks.ablation compact --epochs 30 --seeds 0 1 --changes "without shift"
+    python -m benchmarks.ablation improved --epochs 30 --seeds 0 --changes "with mixup"
     python -m benchmarks.ablation baseline --epochs 3 --seeds 0
 
-What `compact` has is dropped, and the augmentations that it lacks are added; `baseline` is trained
-with other constant learning rates. Judged on the validation images. Prints a table, and writes it
-into `benchmarks/ablation.json`. A run that is finished in `runs/` is not trained again.
+What the recipe has is dropped, and what it lacks is added; `baseline` is trained with other
+constant learning rates. Mixtures, and the opinions that `benchmarks.opinions` writes, are tried
+where they are named. Judged on the validation images. Prints a table, and writes it into
+`benchmarks/ablation.json`. A run that is finished in `runs/` is not trained again.
 """
 
 import argparse
 import json
+import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 
-from fmnist_utils import data, training
-from fmnist_utils.batches import AUGMENTATIONS
-from fmnist_utils.model import BASELINE, COMPACT
+from benchmarks import opinions
+from fmnist_utils import data, store, training
+from fmnist_utils.batches import AUGMENTATIONS, Batches
+from fmnist_utils.model import BASELINE, RECIPES
+
+
+class Mixed(Batches):
+    """Batches whose labels are partly others' opinions, whose images are partly other images."""
+
+    def __init__(self, *arguments, opinion=0.0, temperature=1.0, mixture=None, **options):
+        super().__init__(*arguments, **options)
+        self.mixture = mixture
+        if opinion:
+            softened = np.load(opinions.PATH)["opinions"].astype(np.float32) ** (1 / temperature)
+            softened /= softened.sum(axis=1, keepdims=True)
+            self.labels = (1 - opinion) * self.labels + opinion * softened
+
+    def __getitem__(self, step):
+        images, labels = super().__getitem__(step)
+        if not self.mixture:
+            return images, labels
+        index = step + self.first_epoch * self.steps_per_epoch
+        generator = np.random.default_rng((self.seed, index, 0, 1))  # no other has four numbers
+        other = generator.permutation(len(images))
+        kept = self.mixture(len(images), generator)
+        share = kept.mean(axis=(1, 2, 3))[:, None]
+        images = np.rint(kept * images + (1 - kept) * images[other]).astype(np.uint8)
+        return images, np.float32(share * labels + (1 - share) * labels[other])
+
+
+def mixup(count, generator):
+    """Return how much is kept of each image, everywhere the same (arXiv 1710.09412)."""
+    return generator.beta(0.2, 0.2, (count, 1, 1, 1))
+
+
+def cutmix(count, generator):
+    """Return 0 inside a box of half of the images, of any size, and 1 elsewhere (1905.04899)."""
+    sides = np.rint(28 * np.sqrt(generator.random(count))).astype(int)
+    sides *= generator.random(count) < 0.5
+    starts = generator.integers(0, 29 - sides, (2, count))
+    inside = (np.arange(28) >= starts[..., None]) & (np.arange(28) < (starts + sides)[..., None])
+    return 1 - (inside[0][:, :, None, None] & inside[1][:, None, :, None])
+
+
+MIXED = {
+    "with half the opinion": {"opinion": 0.5},
+    "with four fifths of the opinion": {"opinion": 0.8},
+    "with half the opinion, temperature 2": {"opinion": 0.5, "temperature": 2.0},
+    "with mixup": {"mixture": mixup},
+    "with cutmix": {"mixture": cutmix},
+    "with half the opinion and mixup": {"opinion": 0.5, "mixture": mixup},
+    "with half the opinion and cutmix": {"opinion": 0.5, "mixture": cutmix},
+}
 
 
 def of_baseline():
@@ -26,32 +81,44 @@ def of_baseline():
     return {f"learning rate {rate:g}": replace(BASELINE, learning_rate=rate) for rate in rates}
 
 
-def of_compact():
+def of(recipe):
     changes = {
-        "the recipe": COMPACT,
-        "constant learning rate": replace(COMPACT, schedule="constant", learning_rate=1e-3),
-        "without label smoothing": replace(COMPACT, label_smoothing=0.0),
-        "without weight decay": replace(COMPACT, weight_decay=0.0),
+        "the recipe": recipe,
+        "constant learning rate": replace(recipe, schedule="constant", learning_rate=1e-3),
+        "without label smoothing": replace(recipe, label_smoothing=0.0),
+        "without weight decay": replace(recipe, weight_decay=0.0),
     }
     for name in AUGMENTATIONS:
-        has = name in COMPACT.augmentations
-        others = tuple(other for other in COMPACT.augmentations if other != name)
-        change = replace(COMPACT, augmentations=others if has else (*others, name))
+        has = name in recipe.augmentations
+        others = tuple(other for other in recipe.augmentations if other != name)
+        change = replace(recipe, augmentations=others if has else (*others, name))
         changes[f"{'without' if has else 'with'} {name}"] = change
     return changes
 
 
-def best(recipe, splits, seed):
-    run = training.train(recipe, splits, training.run_directory(recipe, seed), seed)
+def mixed(recipe, change):
+    """Return the recipe under its own name; where there are opinions, they smooth the labels."""
+    name = f"{recipe.name}-{re.sub('[^a-z0-9]+', '-', change)}"
+    if "opinion" not in MIXED[change]:
+        return replace(recipe, name=name)
+    return replace(recipe, name=f"{name}-{store.file_hash(opinions.PATH)[:8]}", label_smoothing=0.0)
+
+
+def best(recipe, splits, seed, mixing):
+    with patch.object(training, "Batches", partial(Mixed, **mixing)):
+        run = training.train(recipe, splits, training.run_directory(recipe, seed), seed)
     return [run.history[curve][run.best_epoch - 1] for curve in ("val_loss", "val_accuracy")]
 
 
 def main(name, epochs, seeds, wanted):
     splits, rows = data.load(), []
-    changes = of_compact() if name == "compact" else of_baseline()
-    for change in (next(iter(changes)), *wanted) if wanted else changes:
-        recipe = replace(changes[change], epochs=epochs)
-        losses, accuracies = np.transpose([best(recipe, splits, seed) for seed in seeds])
+    changes = of_baseline() if name == "baseline" else of(RECIPES[name])
+    first = next(iter(changes))
+    changes |= {change: mixed(RECIPES[name], change) for change in MIXED if change in wanted}
+    for change in dict.fromkeys((first, *wanted)) if wanted else changes:
+        recipe, mixing = replace(changes[change], epochs=epochs), MIXED.get(change, {})
+        measured = [best(recipe, splits, seed, mixing) for seed in seeds]
+        losses, accuracies = np.transpose(measured)
         row = {"change": change, "accuracy": accuracies.mean(), "loss": losses.mean()}
         rows.append({**row, "accuracies": accuracies.tolist(), "losses": losses.tolist()})
         print(f"{change:33s}{row['accuracy']:8.2%}{row['accuracy'] - rows[0]['accuracy']:+8.2%}")
@@ -63,9 +130,9 @@ def main(name, epochs, seeds, wanted):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("recipe", choices=["compact", "baseline"])
+    parser.add_argument("recipe", choices=RECIPES)
     parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    parser.add_argument("--changes", nargs="+", help="some of the table's changes, by name")
+    parser.add_argument("--changes", nargs="+", default=[], help="some changes, by name")
     chosen = parser.parse_args()
     main(chosen.recipe, chosen.epochs, chosen.seeds, chosen.changes)
