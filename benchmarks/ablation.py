@@ -7,7 +7,7 @@
 
 What the recipe has is dropped, and what it lacks is added; `baseline` is trained with other
 constant learning rates. Mixtures, and the opinions that `benchmarks.opinions` writes, are tried
-where they are named. Judged on the validation images. Prints a table, and writes it into
+where they are named. Judged on the validation images. Prints each figure, and adds it to
 `benchmarks/ablation.json`. A run that is finished in `runs/` is not trained again.
 """
 
@@ -60,9 +60,11 @@ def cutmix(count, generator):
     """Return 0 inside a box of half of the images, of any size, and 1 elsewhere (1905.04899)."""
     sides = np.rint(28 * np.sqrt(generator.random(count))).astype(int)
     sides *= generator.random(count) < 0.5
+    kept = np.ones((count, 28, 28, 1))
     starts = generator.integers(0, 29 - sides, (2, count))
-    inside = (np.arange(28) >= starts[..., None]) & (np.arange(28) < (starts + sides)[..., None])
-    return 1 - (inside[0][:, :, None, None] & inside[1][:, None, :, None])
+    for image, side, top, left in zip(kept, sides, *starts, strict=True):
+        image[top : top + side, left : left + side] = 0
+    return kept
 
 
 MIXED = {
@@ -107,25 +109,23 @@ def mixed(recipe, change):
 def best(recipe, splits, seed, mixing):
     with patch.object(training, "Batches", partial(Mixed, **mixing)):
         run = training.train(recipe, splits, training.run_directory(recipe, seed), seed)
-    return [run.history[curve][run.best_epoch - 1] for curve in ("val_loss", "val_accuracy")]
+    curves = {"accuracy": "val_accuracy", "loss": "val_loss"}
+    return {figure: run.history[curve][run.best_epoch - 1] for figure, curve in curves.items()}
 
 
 def main(name, epochs, seeds, wanted):
-    splits, rows = data.load(), []
+    splits, path = data.load(), Path("benchmarks/ablation.json")
     changes = of_baseline() if name == "baseline" else of(RECIPES[name])
-    first = next(iter(changes))
     changes |= {change: mixed(RECIPES[name], change) for change in MIXED if change in wanted}
-    for change in dict.fromkeys((first, *wanted)) if wanted else changes:
+    for change in wanted or changes:
         recipe, mixing = replace(changes[change], epochs=epochs), MIXED.get(change, {})
-        measured = [best(recipe, splits, seed, mixing) for seed in seeds]
-        losses, accuracies = np.transpose(measured)
-        row = {"change": change, "accuracy": accuracies.mean(), "loss": losses.mean()}
-        rows.append({**row, "accuracies": accuracies.tolist(), "losses": losses.tolist()})
-        print(f"{change:33s}{row['accuracy']:8.2%}{row['accuracy'] - rows[0]['accuracy']:+8.2%}")
-    path = Path("benchmarks/ablation.json")
-    reports = json.loads(path.read_text()) if path.exists() else {}
-    reports[f"{name}, {epochs} epochs"] = {"seeds": seeds, "rows": rows}
-    path.write_text(json.dumps(reports, indent=1) + "\n")
+        for seed in seeds:
+            figures = best(recipe, splits, seed, mixing)
+            print(f"{change:38s}seed {seed}{figures['accuracy']:9.2%}{figures['loss']:9.4f}")
+            reports = json.loads(path.read_text())
+            rows = reports.setdefault(f"{name}, {epochs} epochs", {})
+            rows.setdefault(change, {})[str(seed)] = figures
+            path.write_text(json.dumps(reports, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.neighbors import KNeighborsClassifier
 
 from fmnist_utils import data, training
@@ -23,38 +24,36 @@ def answers(splits, seed):
     return probabilities(run.model, splits.test.images)
 
 
-def witness(train, images):
-    """Return what share of the nearest training images, pixel by pixel, each class has."""
+def witness(train, images, answers, labels):
+    """Return which of the two more of each image's nearest training images, by pixels, have."""
     nearest = KNeighborsClassifier(25).fit(train.images.reshape(-1, 784), train.labels)
-    return nearest.predict_proba(images.reshape(-1, 784))
+    shares = nearest.predict_proba(images.reshape(-1, 784))
+    at = np.arange(len(images))
+    sides = np.sign(shares[at, answers] - shares[at, labels]).astype(int)
+    return np.array(["undecided", "answer", "label"])[sides]
 
 
 def described(every, splits):
     """Return the figures of `every` seed's answers `(S, N, 10)` and of their mean."""
-    images, labels = splits.test
-    mean, wrong = every.mean(axis=0), every.argmax(axis=2) != labels
-    answer, made = mean.argmax(axis=1), np.flatnonzero(mean.argmax(axis=1) != labels)
-    sure = made[np.argsort(-mean[made, answer[made]])]
-    near = witness(splits.train, images[sure])
-    at = np.arange(len(sure))
-    sides = np.sign(near[at, answer[sure]] - near[at, labels[sure]]).astype(int)
-    mistakes = [
-        {
-            "image": int(index),
-            "label": data.CLASS_NAMES[labels[index]],
-            "answer": data.CLASS_NAMES[answer[index]],
-            "probability": round(float(mean[index, answer[index]]), 4),
-            "seeds": int(wrong[:, index].sum()),
-            "witness": ("undecided", "answer", "label")[side],
-        }
-        for index, side in zip(sure, sides, strict=True)
-    ]
+    labels, mean = splits.test.labels, every.mean(axis=0)
+    wrong, answers = every.argmax(axis=2) != labels, mean.argmax(axis=1)
+    made = np.flatnonzero(answers != labels)
+    made = made[np.argsort(-mean[made, answers[made]])]
+    names = np.array(data.CLASS_NAMES)
+    mistakes = {
+        "image": made,
+        "label": names[labels[made]],
+        "answer": names[answers[made]],
+        "probability": mean[made, answers[made]].astype(float).round(4),
+        "seeds": wrong[:, made].sum(axis=0),
+        "witness": witness(splits.train, splits.test.images[made], answers[made], labels[made]),
+    }
     return {
         "accuracy": (~wrong).mean(axis=1).tolist(),
-        "accuracy of the mean": float((answer == labels).mean()),
+        "accuracy of the mean": float((answers == labels).mean()),
         "wrong in all seeds": int(wrong.all(axis=0).sum()),
         "wrong in any seed": int(wrong.any(axis=0).sum()),
-        "mistakes of the mean, the surest first": mistakes,
+        "mistakes of the mean, the surest first": pd.DataFrame(mistakes).to_dict("records"),
     }
 
 
