@@ -30,13 +30,15 @@ from fmnist_utils.model import BASELINE, RECIPES
 class Mixed(Batches):
     """Batches whose labels are partly others' opinions, whose images are partly other images."""
 
-    def __init__(self, *arguments, opinion=0.0, temperature=1.0, mixture=None, **options):
-        super().__init__(*arguments, **options)
+    def __init__(self, split, *how, opinion=0, temperature=1, below=1, mixture=None, **options):
+        super().__init__(split, *how, **options)
         self.mixture = mixture
         if opinion:
             softened = np.load(opinions.PATH)["opinions"].astype(np.float32) ** (1 / temperature)
             softened /= softened.sum(axis=1, keepdims=True)
-            self.labels = (1 - opinion) * self.labels + opinion * softened
+            of_label = softened[np.arange(len(softened)), split.labels, None]
+            share = np.float32(opinion) * (of_label < below)
+            self.labels = (1 - share) * self.labels + share * softened
 
     def __getitem__(self, step):
         images, labels = super().__getitem__(step)
@@ -71,6 +73,7 @@ MIXED = {
     "with half the opinion": {"opinion": 0.5},
     "with four fifths of the opinion": {"opinion": 0.8},
     "with half the opinion, temperature 2": {"opinion": 0.5, "temperature": 2.0},
+    "with the opinion where it doubts the label": {"opinion": 1.0, "below": 0.1},
     "with mixup": {"mixture": mixup},
     "with cutmix": {"mixture": cutmix},
     "with half the opinion and mixup": {"opinion": 0.5, "mixture": mixup},
@@ -99,11 +102,13 @@ def of(recipe):
 
 
 def mixed(recipe, change):
-    """Return the recipe under its own name; where there are opinions, they smooth the labels."""
+    """Return the recipe under its own name; opinions about all labels smooth these enough."""
     name = f"{recipe.name}-{re.sub('[^a-z0-9]+', '-', change)}"
     if "opinion" not in MIXED[change]:
         return replace(recipe, name=name)
-    return replace(recipe, name=f"{name}-{store.file_hash(opinions.PATH)[:8]}", label_smoothing=0.0)
+    smoothing = recipe.label_smoothing if "below" in MIXED[change] else 0.0
+    name += f"-{store.file_hash(opinions.PATH)[:8]}"
+    return replace(recipe, name=name, label_smoothing=smoothing)
 
 
 def best(recipe, splits, seed, mixing):
