@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.ticker import PercentFormatter
 
+from fmnist_utils import data
 from fmnist_utils.model import RECIPES
 from fmnist_utils.plots import BLUE, WIDTH
 
@@ -23,6 +24,7 @@ ORIGINAL = ("91.61 %", "92.73 %", "10", "1", "1,630,474")  # as its author repor
 PUBLISHED = {"the original": (1_630_474, 0.9161), "2 conv, < 100K parameters": (100_000, 0.925)}
 PUBLISHED |= {"2 conv + 3 fully connected, ~500K": (500_000, 0.934)}
 FIGURES = "accuracy mirrored_accuracy thresholded_precision precision recall f1 calibration_error"
+MISTAKES = "mistakes of the mean, the surest first"
 ABLATIONS = "compact, 10 epochs", "compact, 30 epochs"
 CLAIMED = "2 conv + 2 fully connected: 93.9% claimed, 93.3 to 93.4% reproduced", 0.939
 
@@ -116,6 +118,27 @@ def ablation_table():
     return pd.DataFrame(columns).reindex(list(order)).fillna("")
 
 
+def longer_table():
+    """Return the validation accuracy of each recipe, by epochs, with the first seed."""
+    titles = [title for title in read("benchmarks/ablation.json") if "baseline" not in title]
+    reached = {title: percent(ablation(title).loc["the recipe", "0"]) for title in titles}
+    reached = {tuple(title.split(", ")): accuracy for title, accuracy in reached.items()}
+    table = pd.Series(reached).unstack(fill_value="")
+    return table[sorted(table, key=lambda epochs: int(epochs.split()[0]))]
+
+
+def mistakes_table():
+    """Count the mean's mistakes by pair of classes, and whom the witness sides with."""
+    mistakes = pd.DataFrame(read("benchmarks/mistakes.json")[MISTAKES])
+    pairs = mistakes[["label", "answer"]].apply(lambda row: " and ".join(sorted(row)), axis=1)
+    most = pairs.value_counts().index[:7]
+    table = pd.crosstab(pairs.where(pairs.isin(most), "other pairs"), mistakes["witness"])
+    table = table.reindex([*most, "other pairs"])[["answer", "label", "undecided"]]
+    table.loc["all"] = table.sum()
+    table.insert(0, "mistakes", table.sum(axis=1))
+    return table
+
+
 def improvements():
     titles = "compact, 10 epochs", "compact, 30 epochs", "baseline, 3 epochs"
     short, full, rate = (ablation(title).mean(axis=1) for title in titles)
@@ -162,6 +185,18 @@ def draw_recipes(path):
     figure.savefig(path, dpi=100, bbox_inches="tight")
 
 
+def draw_mistakes(path, rows=3, columns=10):
+    """Draw the test images that the mean of the seeds gets wrong most surely."""
+    mistakes = read("benchmarks/mistakes.json")[MISTAKES][: rows * columns]
+    images = data.load().test.images
+    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 1.3 * rows), layout="constrained")
+    for axis, each in zip(axes.flat, mistakes, strict=True):
+        axis.imshow(images[each["image"]], cmap="gray", vmin=0, vmax=255)
+        axis.set_title(f"{each['label']}\n{each['answer']}", fontsize=8)
+        axis.axis("off")
+    figure.savefig(path, dpi=100)
+
+
 def filled(text, **tables):
     """Return `text` with each table, in Markdown, between its markers."""
     for name, table in tables.items():
@@ -188,3 +223,4 @@ if __name__ == "__main__":
     for path, text in documents().items():
         (ROOT / path).write_text(text)
     draw_recipes(ROOT / "docs/recipes.png")
+    draw_mistakes(ROOT / "docs/mistakes.png")
