@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import ablation, mistakes, opinions
+from benchmarks import ablation, mistakes, opinions, report
 from fmnist_utils import data
 
 
@@ -55,3 +55,9 @@ def test_the_mistakes_are_those_of_the_mean(few):
     assert (mistake["image"], mistake["seeds"]) == (0, 2)
     assert mistake["answer"] == data.CLASS_NAMES[wrong[0]]
     assert (figures["wrong in all seeds"], figures["wrong in any seed"]) == (0, 2)
+
+
+def test_the_mistakes_in_the_model_card_are_of_the_test_images(splits):
+    labels = np.array(data.CLASS_NAMES)[splits.test.labels]
+    for mistake in report.read("benchmarks/mistakes.json")[report.MISTAKES]:
+        assert mistake["label"] == labels[mistake["image"]] != mistake["answer"]
