@@ -126,7 +126,7 @@ def main(name, epochs, seeds, wanted):
         recipe, mixing = replace(changes[change], epochs=epochs), MIXED.get(change, {})
         for seed in seeds:
             figures = best(recipe, splits, seed, mixing)
-            print(f"{change:38s}seed {seed}{figures['accuracy']:9.2%}{figures['loss']:9.4f}")
+            print(f"{change:44s}seed {seed}{figures['accuracy']:9.2%}{figures['loss']:9.4f}")
             reports = json.loads(path.read_text())
             rows = reports.setdefault(f"{name}, {epochs} epochs", {})
             rows.setdefault(change, {})[str(seed)] = figures

@@ -18,6 +18,8 @@ from sklearn.neighbors import KNeighborsClassifier
 from fmnist_utils import data, training
 from fmnist_utils.model import IMPROVED, probabilities
 
+MISTAKES = "mistakes of the mean, the surest first"
+
 
 def answers(splits, seed):
     run = training.train(IMPROVED, splits, training.run_directory(IMPROVED, seed), seed)
@@ -53,7 +55,7 @@ def described(every, splits):
         "accuracy of the mean": float((answers == labels).mean()),
         "wrong in all seeds": int(wrong.all(axis=0).sum()),
         "wrong in any seed": int(wrong.any(axis=0).sum()),
-        "mistakes of the mean, the surest first": pd.DataFrame(mistakes).to_dict("records"),
+        MISTAKES: pd.DataFrame(mistakes).to_dict("records"),
     }
 
 
@@ -63,7 +65,7 @@ def main(seeds):
     report = {"seeds": seeds, **figures}
     Path("benchmarks/mistakes.json").write_text(json.dumps(report, indent=1) + "\n")
     for name, value in report.items():
-        print(f"{name}: {len(value) if name.startswith('mistakes') else value}")
+        print(f"{name}: {len(value) if name == MISTAKES else value}")
 
 
 if __name__ == "__main__":

@@ -7,15 +7,18 @@ Every table stands between two markers, and comes from the JSON that a run wrote
 
 import json
 import re
+from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.ticker import PercentFormatter
 
+from benchmarks.mistakes import MISTAKES
 from fmnist_utils import data
 from fmnist_utils.model import RECIPES
-from fmnist_utils.plots import BLUE, WIDTH
+from fmnist_utils.plots import BLUE, WIDTH, grid
 
 ROOT = Path(__file__).parent.parent
 ORIGINAL = ("91.61 %", "92.73 %", "10", "1", "1,630,474")  # as its author reported it
@@ -24,7 +27,6 @@ ORIGINAL = ("91.61 %", "92.73 %", "10", "1", "1,630,474")  # as its author repor
 PUBLISHED = {"the original": (1_630_474, 0.9161), "2 conv, < 100K parameters": (100_000, 0.925)}
 PUBLISHED |= {"2 conv + 3 fully connected, ~500K": (500_000, 0.934)}
 FIGURES = "accuracy mirrored_accuracy thresholded_precision precision recall f1 calibration_error"
-MISTAKES = "mistakes of the mean, the surest first"
 ABLATIONS = [f"compact, {epochs} epochs" for epochs in (10, 15, 30)] + ["improved, 30 epochs"]
 CLAIMED = "2 conv + 2 fully connected: 93.9% claimed, 93.3 to 93.4% reproduced", 0.939
 
@@ -124,9 +126,11 @@ def ablation_table():
 
 def longer_table():
     """Return the validation accuracy of each recipe, by epochs, with the first seed."""
-    titles = [title for title in read("benchmarks/ablation.json") if "baseline" not in title]
-    reached = {title: percent(ablation(title).loc["the recipe", "0"]) for title in titles}
-    reached = {tuple(title.split(", ")): accuracy for title, accuracy in reached.items()}
+    reached = {
+        tuple(title.split(", ")): percent(rows["the recipe"]["0"]["accuracy"])
+        for title, rows in read("benchmarks/ablation.json").items()
+        if "the recipe" in rows
+    }
     table = pd.Series(reached).unstack(fill_value="")
     return table[sorted(table, key=lambda epochs: int(epochs.split()[0]))]
 
@@ -151,11 +155,10 @@ def mistakes_table():
     most = pairs.value_counts().index[:7]
     table = pd.crosstab(pairs.where(pairs.isin(most), "other pairs"), mistakes["witness"])
     table = table.reindex([*most, "other pairs"])[["answer", "label", "undecided"]]
+    table.columns = ["nearest: the answer", "nearest: the label", "undecided"]
     table.loc["all"] = table.sum()
     table.insert(0, "mistakes", table.sum(axis=1))
-    return table.rename(
-        columns=lambda side: f"nearest: the {side}" if side in "answer label" else side
-    )
+    return table
 
 
 def improvements():
@@ -204,16 +207,12 @@ def draw_recipes(path):
     figure.savefig(path, dpi=100, bbox_inches="tight")
 
 
-def draw_mistakes(path, rows=3, columns=10):
-    """Draw the test images that the mean of the seeds gets wrong most surely."""
-    mistakes = read("benchmarks/mistakes.json")[MISTAKES][: rows * columns]
-    images = data.load().test.images
-    figure, axes = plt.subplots(rows, columns, figsize=(WIDTH, 1.3 * rows), layout="constrained")
-    for axis, each in zip(axes.flat, mistakes, strict=True):
-        axis.imshow(images[each["image"]], cmap="gray", vmin=0, vmax=255)
-        axis.set_title(f"{each['label']}\n{each['answer']}", fontsize=8)
-        axis.axis("off")
-    figure.savefig(path, dpi=100)
+def draw_mistakes(path):
+    """Draw the thirty test images that the mean of the seeds gets wrong most surely."""
+    mistakes, images = read("benchmarks/mistakes.json")[MISTAKES][:30], data.load().test.images
+    titles = [f"{each['label']}\n{each['answer']}" for each in mistakes]
+    with patch.object(plt, "show", partial(plt.savefig, path, dpi=100)):
+        grid(images[[each["image"] for each in mistakes]], titles)
 
 
 def filled(text, **tables):
