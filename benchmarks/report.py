@@ -15,7 +15,7 @@ import pandas as pd
 from matplotlib import pyplot as plt
 from matplotlib.ticker import PercentFormatter
 
-from benchmarks.mistakes import MISTAKES
+from benchmarks.mistakes import COMPARED, MISTAKES
 from fmnist_utils import data
 from fmnist_utils.model import RECIPES
 from fmnist_utils.plots import BLUE, WIDTH, grid
@@ -150,14 +150,16 @@ def ensemble_table():
 
 def mistakes_table():
     """Count the mean's mistakes by pair of classes, and by what the images nearest to them are."""
-    mistakes = pd.DataFrame(read("benchmarks/mistakes.json")[MISTAKES])
+    measured, sides = read("benchmarks/mistakes.json"), ["answer", "label", "undecided"]
+    mistakes = pd.DataFrame(measured[MISTAKES])
     pairs = mistakes[["label", "answer"]].apply(lambda row: " and ".join(sorted(row)), axis=1)
     most = pairs.value_counts().index[:7]
     table = pd.crosstab(pairs.where(pairs.isin(most), "other pairs"), mistakes["witness"])
-    table = table.reindex([*most, "other pairs"])[["answer", "label", "undecided"]]
-    table.columns = ["nearest: the answer", "nearest: the label", "undecided"]
+    table = table.reindex([*most, "other pairs"])[sides]
     table.loc["all"] = table.sum()
-    table.insert(0, "mistakes", table.sum(axis=1))
+    table.loc["the mean right, a single network wrong"] = pd.Series(measured[COMPARED])
+    table.columns = ["nearest: the answer", "nearest: the label", "undecided"]
+    table.insert(0, "images", table.sum(axis=1))
     return table
 
 

@@ -45,16 +45,17 @@ def test_an_opinion_is_of_a_network_that_did_not_see_the_image(splits):
 
 
 def test_the_mistakes_are_those_of_the_mean(few):
-    """Of three answers, two are wrong about the first image, and one about the second."""
+    """Of three answers, two are wrong about the first image, and one about the next two."""
     labels = few.test.labels
     wrong = (labels + 1) % 10
     every = np.eye(10)[np.stack([labels] * 3)] * 0.9
-    every[:2, 0], every[2, 1] = np.eye(10)[wrong[0]], np.eye(10)[wrong[1]]
+    every[:2, 0], every[2, 1:3] = np.eye(10)[wrong[0]], np.eye(10)[wrong[1:3]]
     figures = mistakes.described(every, few)
-    (mistake,) = figures["mistakes of the mean, the surest first"]
+    (mistake,) = figures[mistakes.MISTAKES]
     assert (mistake["image"], mistake["seeds"]) == (0, 2)
     assert mistake["answer"] == data.CLASS_NAMES[wrong[0]]
-    assert (figures["wrong in all seeds"], figures["wrong in any seed"]) == (0, 2)
+    assert (figures["wrong in all seeds"], figures["wrong in any seed"]) == (0, 3)
+    assert sum(figures[mistakes.COMPARED].values()) == 2
 
 
 def test_the_mistakes_in_the_model_card_are_of_the_test_images(splits):
