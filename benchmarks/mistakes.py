@@ -5,7 +5,7 @@
 Trains `improved` with each seed, unless its run is finished in `runs/`; asks for all test images.
 A witness that is no network tells whether the label or the answer looks more like the training
 images: which of the two more of the 25 nearest ones have. For comparison it is asked about images
-that the mean gets right and a single seed wrong, too. Writes `benchmarks/mistakes.json`.
+that the mean gets right and at least one seed wrong. Writes `benchmarks/mistakes.json`.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def answers(splits, seed):
 
 
 def witness(splits, images, answers):
-    """Return the side of each test image's nearest training images, by pixels: answer or label."""
+    """Return the side that most of the 25 training images nearest to each test image take."""
     train, test, at = splits.train, splits.test, np.arange(len(images))
     nearest = KNeighborsClassifier(25).fit(train.images.reshape(-1, 784), train.labels)
     shares = nearest.predict_proba(test.images[images].reshape(-1, 784))

@@ -157,7 +157,7 @@ def mistakes_table():
     table = pd.crosstab(pairs.where(pairs.isin(most), "other pairs"), mistakes["witness"])
     table = table.reindex([*most, "other pairs"])[sides]
     table.loc["all"] = table.sum()
-    table.loc["the mean right, a single network wrong"] = pd.Series(measured[COMPARED])
+    table.loc["the mean right, at least one network wrong"] = pd.Series(measured[COMPARED])
     table.columns = ["nearest: the answer", "nearest: the label", "undecided"]
     table.insert(0, "images", table.sum(axis=1))
     return table
