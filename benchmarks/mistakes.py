@@ -29,7 +29,7 @@ def answers(splits, seed):
 
 
 def witness(splits, images, answers):
-    """Return the side that most of the 25 training images nearest to each test image take."""
+    """Return which the training images nearest to each test image are of: answer or label."""
     train, test, at = splits.train, splits.test, np.arange(len(images))
     nearest = KNeighborsClassifier(25).fit(train.images.reshape(-1, 784), train.labels)
     shares = nearest.predict_proba(test.images[images].reshape(-1, 784))
