@@ -60,5 +60,5 @@ def test_the_mistakes_are_those_of_the_mean(few):
 
 def test_the_mistakes_in_the_model_card_are_of_the_test_images(splits):
     labels = np.array(data.CLASS_NAMES)[splits.test.labels]
-    for mistake in report.read("benchmarks/mistakes.json")[report.MISTAKES]:
+    for mistake in report.read("benchmarks/mistakes.json")[mistakes.MISTAKES]:
         assert mistake["label"] == labels[mistake["image"]] != mistake["answer"]
