@@ -1,6 +1,25 @@
 """Classify clothes: a small package behind `train.ipynb` and `inference.ipynb`.
 
-Imports run to the left only: data -> batches -> model -> training -> evaluation -> plots.
-`store` keeps a trained network with its results, `pictures` reads any picture, `photos` classifies
-it, and `errors` has what a user is told in one sentence.
+Data flows one way, and so do the imports:
+
+    data -> augment -> batches -> model -> training -> evaluation -> plots
+
+data        the images and their labels, checked and split
+augment     the random changes: flip, shift, erase, ...
+batches     what an epoch is: shuffled, changed batches
+recipes     the choices of a training, and the three recipes that were trained
+model       the network
+training    `compile` and `fit`
+checkpoint  the state of a training, saved after each epoch, so that it can continue
+identity    what makes two runs the same run: recipe, data, seed and code
+progress    the bar, and a line for each epoch
+interrupts  Ctrl-C, and a loss that is not finite
+evaluation  every number that says how good a network is
+store       a trained network in a file, together with its results
+plots       every figure of the notebooks
+errors      what a user is told in one sentence
+photos      the ring around all this: from a photo to the ten classes
 """
+
+# The code is hashed before anybody can edit it: see `identity`.
+from fmnist_utils import identity as identity

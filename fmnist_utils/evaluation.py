@@ -6,8 +6,11 @@ import keras
 import numpy as np
 from sklearn import metrics
 
+from fmnist_utils.batches import one_hot
 from fmnist_utils.data import CLASS_NAMES, check
 from fmnist_utils.model import probabilities
+
+CALIBRATION_BINS = 15
 
 
 @dataclass(frozen=True)
@@ -19,40 +22,62 @@ class Report:
     precision: float  # this, recall and F1 are means over the ten classes (macro)
     recall: float
     f1: float
-    thresholded_precision: float  # of the probabilities above 0.5, the share that is right
-    calibration_error: float  # expected, over 15 bins (arXiv 1706.04599)
-    mirrored_accuracy: float  # of the mean of the answers to an image and its mirror image
-    per_class: dict
-    confusion: list  # [t][p]: how many images of class t are classified as p
+    thresholded_precision: float  # of the predictions above 0.5, the share that is right
+    calibration_error: float  # see `calibration_error`
+    per_class: dict  # for each class its precision, recall, F1 score and number of images
+    confusion: list  # confusion[t][p]: how many images of class t are classified as p
     probabilities: np.ndarray  # float32 (N, 10)
 
     def as_dict(self):
         """Return what goes into JSON: everything but the probabilities."""
-        return {name: value for name, value in vars(self).items() if name != "probabilities"}
+        values = vars(self).copy()
+        del values["probabilities"]
+        return values
 
 
 def evaluate(model, split) -> Report:
     """Measure `model` on `split`; raise UserError where that cannot be done."""
     check(split)
+    labels = split.labels
     answers = probabilities(model, split.images)
-    mirrored = probabilities(model, split.images[:, :, ::-1])
-    labels, predicted = split.labels, answers.argmax(axis=1)
-    classes = {"labels": range(10), "target_names": CLASS_NAMES, "zero_division": 0}
-    per_class = metrics.classification_report(labels, predicted, output_dict=True, **classes)
+    predicted = answers.argmax(axis=1)
+    classes = range(len(CLASS_NAMES))
+    per_class = metrics.classification_report(
+        labels,
+        predicted,
+        labels=classes,
+        target_names=CLASS_NAMES,
+        output_dict=True,
+        zero_division=0,
+    )
     mean = per_class["macro avg"]
-    of_label = answers[np.arange(len(labels)), labels]
-    confidence, right = answers.max(axis=1), predicted == labels
-    bins = np.minimum((confidence * 15).astype(int), 14)
+    smallest = np.finfo(np.float32).tiny  # as the logarithm of 0 is not finite
+    of_label = np.maximum(answers[np.arange(len(labels)), labels], smallest)
     return Report(
-        loss=float(-np.log(np.maximum(of_label, np.finfo(np.float32).tiny)).mean()),
-        accuracy=float(right.mean()),
+        loss=float(-np.log(of_label).mean()),
+        accuracy=float((predicted == labels).mean()),
         precision=float(mean["precision"]),
         recall=float(mean["recall"]),
         f1=float(mean["f1-score"]),
-        thresholded_precision=float(keras.metrics.Precision()(np.eye(10)[labels], answers)),
-        calibration_error=float(np.abs(np.bincount(bins, right - confidence)).sum() / len(right)),
-        mirrored_accuracy=float(((answers + mirrored).argmax(axis=1) == labels).mean()),
+        thresholded_precision=float(keras.metrics.Precision()(one_hot(labels), answers)),
+        calibration_error=calibration_error(answers.max(axis=1), predicted == labels),
         per_class={name: per_class[name] for name in CLASS_NAMES},
-        confusion=metrics.confusion_matrix(labels, predicted, labels=range(10)).tolist(),
+        confusion=metrics.confusion_matrix(labels, predicted, labels=classes).tolist(),
         probabilities=answers,
     )
+
+
+def calibration_error(confidence, right):
+    """Return the expected calibration error, over 15 bins of equal width (arXiv 1706.04599).
+
+    It is the mean distance between `confidence` (N,), the largest probability of each answer, and
+    the share of answers that are `right`, bool (N,), weighted by the number of answers in a bin.
+    """
+    bins = np.minimum((confidence * CALIBRATION_BINS).astype(int), CALIBRATION_BINS - 1)
+    error = 0.0
+    for number in range(CALIBRATION_BINS):
+        inside = bins == number
+        if inside.any():
+            distance = abs(right[inside].mean() - confidence[inside].mean())
+            error += distance * inside.mean()
+    return float(error)

@@ -1,65 +1,135 @@
-"""Pictures. Each function draws one figure, shows it and returns None."""
+"""Every figure of the notebooks. Each function draws one, shows it and returns None."""
 
 import textwrap
 
 import matplotlib.pyplot as plt
 import seaborn as sns
+from matplotlib.ticker import MaxNLocator
+from sklearn.calibration import CalibrationDisplay
 
 from fmnist_utils.data import CLASS_NAMES
 
 WIDTH = 9.0  # inches: fits the output column of Colab and of JupyterLab
-BLUE, ORANGE = "#0072B2", "#D55E00"  # of Okabe and Ito's palette for colour-blind readers
-BARE = {"squeeze": False, "subplot_kw": {"frame_on": False, "xticks": [], "yticks": []}}
-TEXT = {"fontsize": 9, "parse_math": False}  # a "$" in a file's name is no mathematics
+BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe and Ito's, for colour-blind readers
+FONT_SIZE = 9
+DARKEST = 200  # images in a cell of the confusion matrix; the diagonal would outshine the rest
 
 
-def grid(images, titles=(), columns=10, wrong=()):
-    """Show `images` (H, W) or (H, W, 1) in rows of `columns`, under `titles`, one for each.
-
-    The titles of those whose index is in `wrong` are orange. A dict maps rows' names to images.
-    """
-    named, starts = isinstance(images, dict), range(0, len(images), columns)
-    rows = images if named else {at: images[at : at + columns] for at in starts}
-    columns = max(map(len, rows.values()))
-    height = WIDTH / columns + 0.2 * max((title.count("\n") + 1 for title in titles), default=0)
-    figure, axes = plt.subplots(len(rows), columns, figsize=(WIDTH, height * len(rows)), **BARE)
-    for row, (name, pictures) in zip(axes, rows.items(), strict=True):
-        row[0].set_ylabel(name if named else "", rotation=0, ha="right", va="center", **TEXT)
-        for axis, picture in zip(row, pictures, strict=False):
-            axis.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255)
-    for index, (axis, title) in enumerate(zip(axes.flat, titles, strict=False)):
-        axis.set_title(title, **TEXT, color=ORANGE if index in wrong else "black")
+def history(run):
+    """Draw the loss and the accuracy of a `training.Run` by epoch, with its best epoch."""
+    epochs = range(1, len(run.history["loss"]) + 1)
+    figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
+    for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
+        axis.plot(epochs, run.history[name], ".-", color=BLUE, label="training")
+        axis.plot(epochs, run.history[f"val_{name}"], ".-", color=ORANGE, label="validation")
+        axis.axvline(run.best_epoch, color=GREEN, label=f"best: epoch {run.best_epoch}")
+        axis.set(title=name, xlabel="epoch")
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.legend()
     _show(figure)
 
 
 def confusion(matrix):
-    """Draw the confusion matrix as a heat map: true classes down, predicted ones across."""
-    options = {"xticklabels": CLASS_NAMES, "yticklabels": CLASS_NAMES, "linewidths": 0.5}
+    """Draw a confusion matrix as a heat map: true classes down, predicted ones across."""
     figure, axis = plt.subplots(figsize=(WIDTH, 7))
-    sns.heatmap(matrix, annot=True, fmt="d", cmap="Blues", vmax=200, cbar=False, **options)
+    sns.heatmap(
+        matrix,
+        annot=True,
+        fmt="d",
+        cmap="Blues",
+        vmax=DARKEST,
+        cbar=False,
+        linewidths=0.5,
+        xticklabels=CLASS_NAMES,
+        yticklabels=CLASS_NAMES,
+        ax=axis,
+    )
     axis.set(xlabel="predicted", ylabel="true", title="Images of each class")
     plt.setp(axis.get_xticklabels(), rotation=40, ha="right")
+    _show(figure)
+
+
+def calibration(report, labels):
+    """Draw the share of right answers by the network's confidence, of an `evaluation.Report`."""
+    confidence = report.probabilities.max(axis=1)
+    right = report.probabilities.argmax(axis=1) == labels
+    figure, axis = plt.subplots(figsize=(WIDTH / 2, WIDTH / 2))
+    CalibrationDisplay.from_predictions(right, confidence, n_bins=15, name="the network", ax=axis)
+    axis.set(xlabel="confidence", ylabel="accuracy")
+    _show(figure)
+
+
+def grid(images, titles=(), columns=10, wrong=()):
+    """Show `images`, each (H, W) or (H, W, 1), in rows of `columns`, under `titles`.
+
+    There is a title for each image, or none; those whose index is in `wrong` are orange.
+    """
+    lines = max((title.count("\n") + 1 for title in titles), default=0)
+    height = WIDTH / columns + 0.2 * lines
+    rows = max(1, -(-len(images) // columns))
+    figure, axes = _bare_axes(rows, columns, height * rows)
+    for axis, image in zip(axes.flat, images, strict=False):
+        _draw(axis, image)
+    for index, title in enumerate(titles):
+        color = ORANGE if index in wrong else "black"
+        axes.flat[index].set_title(title, color=color, fontsize=FONT_SIZE, parse_math=False)
+    _show(figure)
+
+
+def named_rows(rows):
+    """Show a row of images, each (H, W) or (H, W, 1), for each name in the dict `rows`."""
+    columns = max(len(images) for images in rows.values())
+    figure, axes = _bare_axes(len(rows), columns, WIDTH / columns * len(rows))
+    for row, (name, images) in zip(axes, rows.items(), strict=True):
+        row[0].set_ylabel(
+            name, rotation=0, ha="right", va="center", fontsize=FONT_SIZE, parse_math=False
+        )
+        for axis, image in zip(row, images, strict=False):
+            _draw(axis, image)
     _show(figure)
 
 
 def photos(items):
     """Show each `photos.Classified`: the photo, the cut-out, the network's input, its answer."""
     rows = max(1, len(items))
-    figure, axes = plt.subplots(rows, 4, figsize=(WIDTH, 1.9 * rows), **BARE)
+    figure, axes = _bare_axes(rows, 4, 1.9 * rows)
     for row, item in zip(axes, items, strict=False):
         if item.error:
-            place = {"va": "center", "in_layout": False}
-            row[0].text(0, 0.5, textwrap.fill(item.error, 90), color=ORANGE, **place, **TEXT)
-            continue
-        for axis, (name, stage) in zip(row, item.prepared.stages.items(), strict=False):
-            axis.imshow(stage, cmap="gray", vmin=0, vmax=255)
-            axis.set_title(name, **TEXT)
-        for place, (name, share) in enumerate(item.ranking[:3]):
-            row[3].barh(place, share, color=ORANGE if item.warning else BLUE)
-            row[3].text(share + 0.02, place, f"{name}  {share:.1%}", va="center", fontsize=9)
-        row[3].set(xlim=(0, 1.9), ylim=(2.6, -0.6))
-        row[3].set_title(item.warning, **TEXT, color=ORANGE)
+            text = textwrap.fill(item.error, 90)
+            row[0].text(
+                0, 0.5, text, color=ORANGE, va="center", fontsize=FONT_SIZE, parse_math=False
+            ).set_in_layout(False)
+        else:
+            _draw_photo(row, item)
     _show(figure)
+
+
+def _draw_photo(row, item):
+    """Draw one photo's stages and its three likeliest classes into a row of four axes."""
+    for axis, (name, stage) in zip(row, item.prepared.stages.items(), strict=False):
+        _draw(axis, stage)
+        axis.set_title(name, fontsize=FONT_SIZE)
+    bars = row[3]
+    color = ORANGE if item.warning else BLUE
+    for place, (name, share) in enumerate(item.ranking[:3]):
+        bars.barh(place, share, color=color)
+        bars.text(share + 0.02, place, f"{name}  {share:.1%}", va="center", fontsize=FONT_SIZE)
+    bars.set(xlim=(0, 1.9), ylim=(2.6, -0.6))
+    bars.set_title(item.warning, color=ORANGE, fontsize=FONT_SIZE)
+
+
+def _bare_axes(rows, columns, height):
+    """Return a figure of the notebooks' width, and its axes (rows, columns) without frames."""
+    bare = {"frame_on": False, "xticks": [], "yticks": []}
+    size = (WIDTH, height)
+    return plt.subplots(rows, columns, figsize=size, squeeze=False, subplot_kw=bare)
+
+
+def _draw(axis, image):
+    """Draw an image: black is 0, white is 255."""
+    if getattr(image, "ndim", 0) == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    axis.imshow(image, cmap="gray", vmin=0, vmax=255)
 
 
 def _show(figure):

@@ -1,0 +1,136 @@
+"""A recipe holds the choices of one training; here are the three that were trained in full."""
+
+import re
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from fmnist_utils.errors import UserError, expect, expect_number, expect_whole
+
+FILE_NAME = r"(?a:[A-Za-z0-9][\w.-]{0,63})"  # allowed on any system
+FILE_NAME_WANTED = "up to 64 letters, digits, '.', '_', '-'"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The choices of one training; a value that cannot be used raises a UserError."""
+
+    name: str
+    filters: tuple = (32, 64)  # of each convolution; 1 to 4 of them
+    pooling: tuple = (2, 2)  # side of the max-pool after each convolution
+    pool_first: bool = False  # pool before batch normalisation: fewer numbers to normalise
+    units: int = 512  # of the first fully connected layer
+    dropout: float = 0.5
+    batch_size: int = 32
+    epochs: int = 30
+    learning_rate: float = 1e-3
+    schedule: str = "constant"  # or "cosine": a short warm-up, then cosine decay to 0
+    weight_decay: float = 0.0  # decoupled, as in AdamW (arXiv 1711.05101)
+    label_smoothing: float = 0.0  # the share of each label that is spread over all classes
+    augmentations: tuple = ("flip",)  # names in `augment.AUGMENTATIONS`, applied in this order
+
+    def __post_init__(self):
+        for field in fields(self):
+            value = _plain(getattr(self, field.name))
+            object.__setattr__(self, field.name, value)  # as the class is frozen
+        expect_file_name("The recipe's name", self.name)
+        _expect_sizes("filters", self.filters)
+        _expect_sizes("pooling", self.pooling)
+        as_many = len(self.filters) == len(self.pooling)
+        wanted = f"{len(self.filters)} numbers, one for each of the filters {self.filters}"
+        expect(as_many, "The recipe's pooling", self.pooling, wanted)
+        flag = isinstance(self.pool_first, bool)
+        expect(flag, "The recipe's pool_first", self.pool_first, "True or False")
+        expect_whole("The recipe's units", self.units, 1, 1024)
+        expect_number("The recipe's dropout", self.dropout, 0, 0.99)
+        expect_whole("The recipe's batch_size", self.batch_size, 1, 1024)
+        expect_whole("The recipe's epochs", self.epochs, 1, 999)
+        expect_number("The recipe's learning_rate", self.learning_rate, 1e-12, 1e9)
+        known = self.schedule in ("constant", "cosine")
+        expect(known, "The recipe's schedule", self.schedule, "'constant' or 'cosine'")
+        expect_number("The recipe's weight_decay", self.weight_decay, 0, 1)
+        expect_number("The recipe's label_smoothing", self.label_smoothing, 0, 0.99)
+        _expect_names("augmentations", self.augmentations)
+
+
+def expect_file_name(what, value):
+    """Raise UserError unless `value` can be the name of a file on any system."""
+    fits = isinstance(value, str) and re.fullmatch(FILE_NAME, value)
+    expect(fits, what, value, FILE_NAME_WANTED)
+
+
+def _plain(value):
+    """Return a tuple for a list, which JSON makes, and Python's number for numpy's."""
+    if isinstance(value, (np.generic, np.ndarray)):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        value = tuple(_plain(each) for each in value)
+    return value
+
+
+def _expect_sizes(field, sizes):
+    what = f"The recipe's {field}"
+    several = isinstance(sizes, tuple) and 1 <= len(sizes) <= 4
+    expect(several, what, sizes, "1 to 4 whole numbers")
+    for size in sizes:
+        expect_whole(what, size, 1, 1024)
+
+
+def _expect_names(field, names):
+    fits = isinstance(names, tuple) and all(isinstance(name, str) for name in names)
+    expect(fits, f"The recipe's {field}", names, "a tuple of names, such as ('flip',)")
+
+
+BASELINE = Recipe(
+    name="baseline",
+    filters=(32, 64),
+    pooling=(2, 2),
+    pool_first=False,
+    units=512,
+    dropout=0.5,
+    batch_size=32,
+    epochs=30,
+    learning_rate=1e-3,
+    schedule="constant",
+    weight_decay=0.0,
+    label_smoothing=0.0,
+    augmentations=("flip",),
+)
+IMPROVED = Recipe(
+    name="improved",
+    filters=(48, 96),
+    pooling=(2, 2),
+    pool_first=True,
+    units=320,
+    dropout=0.25,
+    batch_size=64,
+    epochs=30,
+    learning_rate=2e-3,
+    schedule="cosine",
+    weight_decay=0.01,
+    label_smoothing=0.05,
+    augmentations=("flip", "shift", "erase"),
+)
+COMPACT = Recipe(
+    name="compact",
+    filters=(32, 64),
+    pooling=(2, 3),
+    pool_first=True,
+    units=48,
+    dropout=0.05,
+    batch_size=64,
+    epochs=30,
+    learning_rate=2e-3,
+    schedule="cosine",
+    weight_decay=0.01,
+    label_smoothing=0.05,
+    augmentations=("flip", "shift"),
+)
+RECIPES = {"baseline": BASELINE, "improved": IMPROVED, "compact": COMPACT}
+
+
+def recipe_named(name) -> Recipe:
+    """Return the recipe called `name`; raise UserError where there is none."""
+    if name not in RECIPES:
+        raise UserError(f"There is no recipe {name!r}; choose one of: {', '.join(RECIPES)}.")
+    return RECIPES[name]
