@@ -6,19 +6,32 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # A value given to make goes to run.py through the environment, as it is: no shell reads it.
-define passed
-unexport $(1)
-export GIVEN_$(1) = $$(if $$(findstring command,$$(origin $(1))),$$(value $(1)))
-endef
-$(foreach name,RECIPE EPOCHS SEED SEEDS RUN_DIR MODEL PHOTOS,$(eval $(call passed,$(name))))
+given = $(if $(findstring command,$(origin $(1))),$(value $(1)))
+unexport RECIPE EPOCHS SEED SEEDS RUN_DIR MODEL PHOTOS
+export GIVEN_RECIPE = $(call given,RECIPE)
+export GIVEN_EPOCHS = $(call given,EPOCHS)
+export GIVEN_SEED = $(call given,SEED)
+export GIVEN_SEEDS = $(call given,SEEDS)
+export GIVEN_RUN_DIR = $(call given,RUN_DIR)
+export GIVEN_MODEL = $(call given,MODEL)
+export GIVEN_PHOTOS = $(call given,PHOTOS)
 
 # One make at a time sets up, where the system has flock.
 ALONE := $(shell command -v flock > /dev/null && echo flock Makefile)
 # What was set up with a Python that has gone, or has become another one, is set up anew.
-$(shell $(PYTHON) -c "import tqdm" 2> /dev/null || rm -f .venv/installed)
-CACHE := $${KERAS_HOME:-$$HOME/.keras}/datasets/fashion-mnist
+$(shell $(PYTHON) -c "import nbclient" 2> /dev/null || rm -f .venv/installed)
 
-.PHONY: train infer notebook data test test-colab test-browser test-cluster bench report seeds environment some-data debian-data
+.PHONY: train infer notebook test test-colab test-browser test-cluster bench report seeds
+.PHONY: environment data debian-data
+
+train: data
+	@$(PYTHON) run.py train
+
+infer: data
+	@$(PYTHON) run.py inference
+
+notebook: data
+	@$(PYTHON) -m jupyterlab --ServerApp.log_level=ERROR --LabApp.log_level=ERROR
 
 test: data
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .
@@ -28,55 +41,14 @@ test: data
 test-colab: data .venv-colab/installed
 	.venv-colab/bin/python -m pytest tests/test_colab.py tests/test_notebooks.py
 
-.venv-colab/installed: tests/colab/constraints.txt
-	@for python in python3.13 $$HOME/.pyenv/versions/3.13.*/bin/python \
-		python3.12 $$HOME/.pyenv/versions/3.12.*/bin/python; do \
-		$$python -m venv --clear .venv-colab 2>/dev/null && break; \
-	done || { echo "Colab runs Python 3.13 or 3.12, and neither is found here; install one."; exit 1; }
-	.venv-colab/bin/pip install --quiet --constraint $< tensorflow keras numpy matplotlib \
-		scikit-learn seaborn pandas pillow opencv-python-headless tqdm ipython ipykernel nbconvert pytest
-	touch $@
-
 # The notebooks in JupyterLab, in a real browser.
-test-browser: data .venv/playwright
+test-browser: data .venv/browser
 	$(PYTHON) -m pytest tests/browser.py
 	@echo "The screenshots are in runs/screenshots."
-
-.venv/playwright: .venv/installed
-	$(PYTHON) -m pip install --quiet playwright
-	touch $@
 
 # Both scripts for Ray, on two nodes, one of which is killed.
 test-cluster: data .venv/cluster
 	@$(PYTHON) -m pytest tests/cluster.py
-
-.venv/cluster: requirements-cluster.txt .venv/installed
-	@$(PYTHON) -m pip install --quiet --requirement $<
-	@touch $@
-
-.venv/installed: requirements.txt requirements-dev.txt
-	@$(if $(ALONE),flock --nonblock Makefile true || echo "Another make sets up; this one waits.")
-	@$(ALONE) bash -c 'test .venv/installed -nt requirements.txt -a \
-		.venv/installed -nt requirements-dev.txt || $(MAKE) --no-print-directory environment'
-
-environment:
-	@echo "Setting up .venv with $$(python3 --version): 3.3 GB of packages, a few minutes."
-	@$(PYTHON) -m pip --version > /dev/null 2>&1 || python3 -m venv --clear .venv
-	@$(PYTHON) -m pip install --quiet --requirement requirements-dev.txt > .venv/log 2>&1 || \
-		{ grep ERROR .venv/log; echo "Not all packages are installed: run this again, with Python" \
-		"3.11 to 3.13 and 4 GB of room; the full log is .venv/log."; exit 1; }
-	@# JupyterLab brings it to check addresses; it takes two seconds at each start of run.py or Ray.
-	@$(PYTHON) -m pip uninstall --quiet --yes rfc3987-syntax
-	@touch .venv/installed
-
-train: some-data
-	@$(PYTHON) run.py train
-
-infer: some-data
-	@$(PYTHON) run.py inference
-
-notebook: data
-	@$(PYTHON) -m jupyterlab --ServerApp.log_level=ERROR --LabApp.log_level=ERROR
 
 # Times training and classification beside other ways to do the same.
 bench: data
@@ -91,17 +63,41 @@ seeds: data
 	$(PYTHON) -m benchmarks.seeds --recipe "$${GIVEN_RECIPE:-baseline}" \
 		--seeds $${GIVEN_SEEDS:-0 1 2}
 
-LOAD := $(PYTHON) -c "from fmnist_utils import data; data.load()"
-FILES := test -n "$$FMNIST_DIR" -o -e "$(CACHE)/t10k-labels-idx1-ubyte.gz" \
-	-o -d /usr/share/datasets/fashion-mnist
+.venv/installed: requirements.txt requirements-dev.txt
+	@$(if $(ALONE),flock --nonblock Makefile true || echo "Another make sets up; this one waits.")
+	@$(ALONE) bash -c 'test .venv/installed -nt requirements.txt -a \
+		.venv/installed -nt requirements-dev.txt || $(MAKE) --no-print-directory environment'
 
-# The notebooks check the files' content: here it is enough that there are some.
-some-data: .venv/installed
-	@$(FILES) || $(MAKE) --no-print-directory data
+environment:
+	@echo "Setting up .venv with $$(python3 --version): 3.3 GB of packages, a few minutes."
+	@$(PYTHON) -m pip --version > /dev/null 2>&1 || python3 -m venv --clear .venv
+	@$(PYTHON) -m pip install --quiet --requirement requirements-dev.txt > .venv/log 2>&1 || \
+		{ grep ERROR .venv/log; echo "Not all packages are installed: run this again, with Python" \
+		"3.11 to 3.13 and 4 GB of room; the full log is .venv/log."; exit 1; }
+	@touch .venv/installed
+
+# What only some tests need: .venv/browser and .venv/cluster.
+.venv/%: requirements-%.txt .venv/installed
+	@$(PYTHON) -m pip install --quiet --requirement $<
+	@touch $@
+
+.venv-colab/installed: tests/colab/constraints.txt
+	@for python in python3.13 $$HOME/.pyenv/versions/3.13.*/bin/python \
+		python3.12 $$HOME/.pyenv/versions/3.12.*/bin/python; do \
+		$$python -m venv --clear .venv-colab 2>/dev/null && break; \
+	done || { echo "Colab runs Python 3.13 or 3.12, and neither is found here; install one."; exit 1; }
+	.venv-colab/bin/pip install --quiet --constraint $< tensorflow keras numpy matplotlib \
+		scikit-learn seaborn pandas pillow opencv-python-headless tqdm ipython ipykernel nbconvert pytest
+	touch $@
+
+CACHE := $${KERAS_HOME:-$$HOME/.keras}/datasets/fashion-mnist
+LOAD := $(PYTHON) -c "from fmnist_utils import data; data.load()"
 
 # The network first; where there is none, Debian's package, unpacked without root.
 data: .venv/installed
-	@$(FILES) || echo "Fetching Fashion-MNIST (31 MB) from Google's copy of it."
+	@test -n "$$FMNIST_DIR" -o -e "$(CACHE)/t10k-labels-idx1-ubyte.gz" \
+		-o -d /usr/share/datasets/fashion-mnist || \
+		echo "Fetching Fashion-MNIST (31 MB) from Google's copy of it."
 	@$(ALONE) $(LOAD) > /dev/null 2>&1 || { test -n "$$FMNIST_DIR" || { \
 		echo "That failed, so it comes from Debian's package dataset-fashion-mnist."; \
 		$(ALONE) $(MAKE) --no-print-directory debian-data; }; \

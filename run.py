@@ -18,8 +18,10 @@ import nbformat
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 
+from fmnist_utils.errors import as_path
+
 GIVEN = "GIVEN_"  # how the names of the values begin in the environment
-SENTENCES = "UserError", "PhotoError", "Stopped", "SystemExit"  # errors that need no name
+SENTENCES = ("UserError", "PhotoError", "Stopped", "SystemExit")  # errors that need no name
 # nbconvert's own page, with the cells' alternative text; a phone scrolls figures and lines aside.
 PAGE = """{% extends "lab/index.html.j2" %}
 {% block html_head_css %}{{ super() }}
@@ -33,7 +35,8 @@ PAGE = """{% extends "lab/index.html.j2" %}
 </style>{% endblock %}
 {% block data_png scoped %}
 {{ super() | replace('<img', '<img alt="' ~ (cell.metadata.alt | e) ~ '"') }}{% endblock %}"""
-CLEAR = "\033[K" if sys.stdout.isatty() else ""  # the bar, which the next line replaces
+IN_TERMINAL = sys.stdout.isatty()
+CLEAR = "\033[K" if IN_TERMINAL else ""  # what is left of the bar, which the next line replaces
 
 
 class Client(NotebookClient):
@@ -47,12 +50,12 @@ class Client(NotebookClient):
             print(CLEAR + content["text"], end="", file=file, flush=True)
         elif "text/plain" in data and "printed" in cell.metadata.get("tags", []):
             print(data["text/plain"])
-        elif [*data] == ["text/plain"] and CLEAR:
+        elif list(data) == ["text/plain"] and IN_TERMINAL:
             print(CLEAR + data["text/plain"], end="\r", flush=True)
         return super().process_message(message, cell, index)
 
     def let_interrupts_through(self, notebook):
-        """Have Ctrl-C reach the cell that is running: a training says how it goes on."""
+        """Have Ctrl-C reach the cell that is running: a training says how it continues."""
 
         def interrupt():
             self.interrupted = asyncio.ensure_future(self.km.interrupt_kernel())
@@ -62,18 +65,23 @@ class Client(NotebookClient):
 
 def parameters(notebook):
     """Return the one cell with the values that a reader may change."""
-    [found] = [cell for cell in notebook.cells if "parameters" in cell.metadata.get("tags", [])]
-    return found
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            return cell
+    raise ValueError("The notebook has no cell that is tagged 'parameters'.")
 
 
 def set_values(notebook):
     """Add a cell with the values given; exit with one sentence where one can't be used."""
     cell = parameters(notebook)
-    assigned = ast.parse(cell.source).body
-    defaults = {each.targets[0].id: each.value.value for each in assigned}
-    given = [(name, text) for name, text in os.environ.items() if name.startswith(GIVEN) and text]
-    given = [(name.removeprefix(GIVEN), text) for name, text in given]
-    lines = [f"{name} = {value(name, text, defaults)!r}" for name, text in given]
+    defaults = {}
+    for assignment in ast.parse(cell.source).body:
+        defaults[assignment.targets[0].id] = assignment.value.value
+    lines = []
+    for variable, text in os.environ.items():
+        if variable.startswith(GIVEN) and text:
+            name = variable.removeprefix(GIVEN)
+            lines.append(f"{name} = {value(name, text, defaults)!r}")
     if lines:
         place = notebook.cells.index(cell) + 1
         notebook.cells.insert(place, nbformat.v4.new_code_cell("\n".join(lines)))
@@ -83,8 +91,8 @@ def value(name, text, defaults):
     """Return the value in `text`, of the type that the notebook's own has."""
     if name not in defaults:
         sys.exit(f"This notebook has no {name}; it has {', '.join(defaults)}.")
-    several = set("*?") & set(text)
-    if name == "PHOTOS" and not several and not os.path.exists(os.path.expanduser(text)):
+    is_pattern = "*" in text or "?" in text
+    if name == "PHOTOS" and not is_pattern and not as_path(text, name).exists():
         sys.exit(f"PHOTOS is {text}, which does not exist; check the path.")
     try:
         return type(defaults[name])(text)
@@ -92,27 +100,33 @@ def value(name, text, defaults):
         sys.exit(f"{name} cannot be {text!r}; give a whole number.")
 
 
+def execute(notebook, name, folder):
+    """Execute a notebook, write it and its HTML into `folder`; return why it failed, if it did."""
+    os.dup2(os.open(folder / f"{name}.log", os.O_WRONLY | os.O_CREAT), 2)
+    client = Client(notebook, timeout=None, shutdown_kernel="immediate")
+    client.on_notebook_start = client.let_interrupts_through
+    try:
+        client.execute(stdout=2)
+        nbformat.write(notebook, folder / f"{name}.ipynb")
+        html, _ = HTMLExporter(raw_template=PAGE).from_notebook_node(notebook)
+        (folder / f"{name}.html").write_text(html)
+    except Exception as error:  # a cell's, or one of the kernel itself
+        traceback.print_exc()
+        kind = getattr(error, "ename", type(error).__name__)
+        sentence = getattr(error, "evalue", str(error))
+        return sentence if kind in SENTENCES else f"{kind}: {sentence}"
+    return ""
+
+
 def main(name):
-    notebook, failed = nbformat.read(f"{name}.ipynb", 4), ""
+    notebook = nbformat.read(f"{name}.ipynb", 4)
     set_values(notebook)
     notebook.metadata["title"] = notebook.cells[0].source.splitlines()[0].strip("# ")
     Path("runs").mkdir(exist_ok=True)
+    # In a folder of its own first, so that two runs at once don't mix what they write.
     with tempfile.TemporaryDirectory(dir="runs", prefix=f".{name}-") as folder:
-        written = {suffix: Path(folder, f"{name}.{suffix}") for suffix in ("log", "ipynb", "html")}
-        os.dup2(os.open(written["log"], os.O_WRONLY | os.O_CREAT), 2)
-        client = Client(notebook, timeout=None, shutdown_kernel="immediate")
-        client.on_notebook_start = client.let_interrupts_through
-        try:
-            client.execute(stdout=2)
-            nbformat.write(notebook, written["ipynb"])
-            html, _ = HTMLExporter(raw_template=PAGE).from_notebook_node(notebook)
-            written["html"].write_text(html)
-        except Exception as error:  # a cell's, or one of the kernel itself
-            traceback.print_exc()
-            kind = getattr(error, "ename", type(error).__name__)
-            failed = getattr(error, "evalue", str(error))
-            failed = failed if kind in SENTENCES else f"{kind}: {failed}"
-        for path in filter(Path.exists, written.values()):  # two runs at once don't mix theirs
+        failed = execute(notebook, name, Path(folder))
+        for path in Path(folder).iterdir():
             path.replace(Path("runs", path.name))
     if failed:
         print(f"{CLEAR}The full log is runs/{name}.log.\n{failed}")

@@ -37,12 +37,8 @@ class Checkpoint:
         UserError if the states are another run's, or if none of them is whole.
         """
         paths = self._paths()
+        self.newest = max((path.name for path in paths), default="")
         for path in reversed(paths):
-            if path.is_symlink() or not path.is_file():
-                wrong = f"{path} is a link or a folder, where a state should be"
-                raise UserError(f"{wrong}; move it away.")
-        for path in reversed(paths):
-            self.newest = paths[-1].name
             try:
                 state = self._whole(path, weights, variables)
             except UserError:

@@ -118,11 +118,7 @@ def _payload(name, directory):
     else:
         home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").absolute()
         cached = home / CACHE_FOLDER / file_name
-        attempts = [
-            (_read, cached),
-            (_read, DEBIAN_DIRECTORY / file_name),
-            (_download, cached),
-        ]
+        attempts = [(_read, cached), (_read, DEBIAN_DIRECTORY / file_name), (_download, cached)]
     problems = []
     for attempt, path in attempts:
         try:
@@ -147,12 +143,8 @@ def _download(target):
     from keras.utils import get_file  # here, as reading the data needs no Keras
 
     partial = target.with_name(f"{target.stem}.part")
-    get_file(
-        partial.name,
-        MIRROR + target.name,
-        cache_subdir=target.parent,
-        force_download=True,
-    )
+    address = MIRROR + target.name
+    get_file(partial.name, address, cache_subdir=target.parent, force_download=True)
     payload = _read(partial)
     os.replace(partial, target)
     return payload

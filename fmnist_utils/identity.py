@@ -80,11 +80,13 @@ def settings(recipe, splits, seed, backend, dtype):
         data_hash.update(split.images.tobytes())
         data_hash.update(split.labels.tobytes())
     found = asdict(recipe)
-    found["seed"] = int(seed)
-    found["data"] = data_hash.hexdigest()
-    found["code"] = code_hash(recipe)
-    found["backend"] = backend
-    found["dtype"] = dtype
+    found.update(
+        seed=int(seed),
+        data=data_hash.hexdigest(),
+        code=code_hash(recipe),
+        backend=backend,
+        dtype=dtype,
+    )
     return found
 
 

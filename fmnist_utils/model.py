@@ -8,37 +8,45 @@ from fmnist_utils.data import CLASS_NAMES
 from fmnist_utils.errors import UserError, expect
 
 IMAGES_AT_ONCE = 200
+CHANNELS_LAST = "channels_last"  # whatever a user's keras.json says
 
 
 def build(recipe) -> keras.Model:
     """Return the untrained network: raw pixels in, the probabilities of the ten classes out.
 
     Pixels are uint8 (B, 28, 28, 1); the network scales them itself, so that no caller can scale
-    them wrongly. Probabilities are (B, 10).
+    them wrongly. Probabilities are (B, 10). Raises UserError where Keras refuses the recipe.
     """
-    # Channels come last, whatever a user's keras.json says.
-    channels_last = "channels_last"
+    try:
+        return keras.Sequential(layers_of(recipe), name=recipe.name)
+    except (TypeError, ValueError) as error:
+        wrong = f"Keras cannot build the recipe {recipe.name!r} ({error!s:.200})"
+        raise UserError(f"{wrong}; change what it names.") from None
+
+
+def layers_of(recipe):
+    """Return the layers of a recipe's network, first to last."""
     stack = [
         keras.Input((28, 28, 1), dtype="uint8", name="pixels"),
         layers.Rescaling(1 / 255),
     ]
     for filters, side in zip(recipe.filters, recipe.pooling, strict=True):
         convolution = layers.Conv2D(
-            filters, 3, padding="same", activation="relu", data_format=channels_last
+            filters, 3, padding="same", activation="relu", data_format=CHANNELS_LAST
         )
         normalisation = layers.BatchNormalization()
-        pooling = layers.MaxPooling2D(side, padding="same", data_format=channels_last)
+        pooling = layers.MaxPooling2D(side, padding="same", data_format=CHANNELS_LAST)
         if recipe.pool_first:
             stack += [convolution, pooling, normalisation]
         else:
             stack += [convolution, normalisation, pooling]
     stack += [
-        layers.Flatten(data_format=channels_last),
+        layers.Flatten(data_format=CHANNELS_LAST),
         layers.Dense(recipe.units, activation="relu"),
         layers.Dropout(recipe.dropout),
         layers.Dense(len(CLASS_NAMES), activation="softmax"),
     ]
-    return keras.Sequential(stack, name=recipe.name)
+    return stack
 
 
 def probabilities(network, images):

@@ -34,15 +34,13 @@ class Recipe:
             value = _plain(getattr(self, field.name))
             object.__setattr__(self, field.name, value)  # as the class is frozen
         expect_file_name("The recipe's name", self.name)
-        _expect_sizes("filters", self.filters)
-        _expect_sizes("pooling", self.pooling)
-        as_many = len(self.filters) == len(self.pooling)
-        wanted = f"{len(self.filters)} numbers, one for each of the filters {self.filters}"
+        several = isinstance(self.filters, tuple) and 1 <= len(self.filters) <= 4
+        expect(several, "The recipe's filters", self.filters, "1 to 4 whole numbers, as (32, 64)")
+        as_many = isinstance(self.pooling, tuple) and len(self.pooling) == len(self.filters)
+        wanted = f"{len(self.filters)} whole numbers, one for each of the filters {self.filters}"
         expect(as_many, "The recipe's pooling", self.pooling, wanted)
         flag = isinstance(self.pool_first, bool)
         expect(flag, "The recipe's pool_first", self.pool_first, "True or False")
-        expect_whole("The recipe's units", self.units, 1, 1024)
-        expect_number("The recipe's dropout", self.dropout, 0, 0.99)
         expect_whole("The recipe's batch_size", self.batch_size, 1, 1024)
         expect_whole("The recipe's epochs", self.epochs, 1, 999)
         expect_number("The recipe's learning_rate", self.learning_rate, 1e-12, 1e9)
@@ -50,7 +48,9 @@ class Recipe:
         expect(known, "The recipe's schedule", self.schedule, "'constant' or 'cosine'")
         expect_number("The recipe's weight_decay", self.weight_decay, 0, 1)
         expect_number("The recipe's label_smoothing", self.label_smoothing, 0, 0.99)
-        _expect_names("augmentations", self.augmentations)
+        several = isinstance(self.augmentations, tuple)
+        wanted = "a tuple of names, such as ('flip',)"
+        expect(several, "The recipe's augmentations", self.augmentations, wanted)
 
 
 def expect_file_name(what, value):
@@ -66,19 +66,6 @@ def _plain(value):
     if isinstance(value, (list, tuple)):
         value = tuple(_plain(each) for each in value)
     return value
-
-
-def _expect_sizes(field, sizes):
-    what = f"The recipe's {field}"
-    several = isinstance(sizes, tuple) and 1 <= len(sizes) <= 4
-    expect(several, what, sizes, "1 to 4 whole numbers")
-    for size in sizes:
-        expect_whole(what, size, 1, 1024)
-
-
-def _expect_names(field, names):
-    fits = isinstance(names, tuple) and all(isinstance(name, str) for name in names)
-    expect(fits, f"The recipe's {field}", names, "a tuple of names, such as ('flip',)")
 
 
 BASELINE = Recipe(
