@@ -3,7 +3,7 @@
     python -m benchmarks.cluster
 
 The pictures are test images, enlarged and laid on noise, so that each is cut out as a photo is.
-Starting takes the same time for any number of pictures: each way classifies few, then many, and
+Starting takes the same time for any number of pictures: so each way classifies few, then many, and
 the difference gives the pictures a second. Writes `benchmarks/cluster.json`.
 """
 
@@ -17,24 +17,28 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from fmnist_utils import data
 
-FEW, MANY = 100, 700
-WAYS = {"`photos.classify`": 0, "Ray, one worker": 1, "Ray, two workers": 2}
-ALONE = "from fmnist_utils import photos, store; photos.classify(store.load().model, {!r})"
+FEW = 100
+MANY = 700
+WAYS = ("`photos.classify`", "Ray, one worker", "Ray, two workers")  # 0, 1 and 2 workers
+ALONE = """
+import sys
+from fmnist_utils import photos, store
+photos.classify(store.load().model, sys.argv[1])
+"""
 
 
 def draw(folder, images):
     """Write a JPEG of 800 × 800 pixels for each of `images`: the garment on a wall of noise."""
     folder.mkdir(parents=True)
-    random = np.random.default_rng(0)
+    generator = np.random.default_rng(0)
     for number, image in enumerate(images):
         large = Image.fromarray(image.squeeze()).resize((800, 800), Image.BICUBIC)
         garment = 255 - np.asarray(large)[..., None]
-        wall = random.normal(150, 20, (800, 800, 3)).clip(0, 255)
+        wall = generator.normal(150, 20, (800, 800, 3)).clip(0, 255)
         photo = np.where(garment < 235, garment, wall).astype(np.uint8)
         Image.fromarray(photo).save(folder / f"_DSC{number:05}.jpg")
 
@@ -42,27 +46,27 @@ def draw(folder, images):
 def seconds(workers, pictures):
     """Return what a process takes for all `pictures`; 0 workers is `photos.classify` alone."""
     with tempfile.TemporaryDirectory() as output:
-        command = ["-m", "cluster.classify", pictures, output, f"--workers={workers}"]
-        command = command if workers else ["-c", ALONE.format(str(pictures))]
+        command = [sys.executable, "-m", "cluster.classify", pictures, output, "--workers", workers]
+        if workers == 0:
+            command = [sys.executable, "-c", ALONE, pictures]
         begun = time.perf_counter()
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        subprocess.run([sys.executable, *command], check=True, **quiet)
+        subprocess.run(list(map(str, command)), check=True, capture_output=True)
         return time.perf_counter() - begun
 
 
 def main():
-    images, rates, starts = data.load().test.images[:MANY], {}, {}
+    images = data.load().test.images[:MANY]
+    rates = {}
     with tempfile.TemporaryDirectory() as folder:
-        few, many = Path(folder, "few"), Path(folder, "many")
+        few = Path(folder, "few")
+        many = Path(folder, "many")
         draw(few, images[:FEW])
         draw(many, images)
-        for name, workers in WAYS.items():
-            start, whole = seconds(workers, few), seconds(workers, many)
-            rates[name] = (MANY - FEW) / (whole - start)
-            starts[name] = start - FEW / rates[name]
-    report = {"pictures a second": rates, "seconds to start": starts}
-    print(pd.DataFrame(report).round(1).to_string())
-    report["machine"] = {"cpus": os.cpu_count(), "ray": version("ray")}
+        for workers, name in enumerate(WAYS):
+            rates[name] = (MANY - FEW) / (seconds(workers, many) - seconds(workers, few))
+            print(f"{name}: {rates[name]:.1f} pictures a second")
+    machine = {"cpus": os.cpu_count(), "ray": version("ray")}
+    report = {"pictures a second": rates, "machine": machine}
     Path("benchmarks/cluster.json").write_text(json.dumps(report, indent=1) + "\n")
 
 

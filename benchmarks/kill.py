@@ -2,13 +2,12 @@
 
     python -m benchmarks.kill 100
 
-Half of the kills (SIGKILL) come at random moments, half before one of the calls that change the
-run's folder. Trained are the baseline, and a recipe with every option, on the first images of the
-real data. Prints what differed and writes `benchmarks/kill.json`.
+Half of the kills (SIGKILL) come at random moments, half just before one of the calls that change
+the run's folder. Two recipes are trained on the first images of the real data: the baseline, and
+one that has every option. Prints how many arrays differed, and writes `benchmarks/kill.json`.
 """
 
 import io
-import itertools
 import json
 import multiprocessing
 import os
@@ -22,42 +21,42 @@ from pathlib import Path
 
 import numpy as np
 
-from fmnist_utils import batches, data, training
-from fmnist_utils.model import BASELINE
+from fmnist_utils import data, training
+from fmnist_utils.augment import AUGMENTATIONS
+from fmnist_utils.recipes import BASELINE, COMPACT
 
 EPOCHS = 6
-OPTIONS = {"schedule": "cosine", "weight_decay": 0.01, "label_smoothing": 0.1, "units": 32}
-OPTIONS |= {"filters": (8, 16), "augmentations": tuple(batches.AUGMENTATIONS), "epochs": EPOCHS}
-RECIPES = {"baseline": replace(BASELINE, epochs=EPOCHS)}
-RECIPES["everything"] = replace(BASELINE, name="everything", **OPTIONS)
-CALLS = ("open", "os.mkdir", "os.rename", "os.remove")  # as Python's audit has them
+EVERYTHING = replace(COMPACT, epochs=EPOCHS, augmentations=list(AUGMENTATIONS))
+RECIPES = {"baseline": replace(BASELINE, epochs=EPOCHS), "everything": EVERYTHING}
+CALLS = ("open", "os.mkdir", "os.rename", "os.remove")  # as Python's audit names them
+LAST_CALL = 24  # of a training that is not interrupted
 processes = multiprocessing.get_context("forkserver")
-processes.set_forkserver_preload(["fmnist_utils.training"])  # so that each starts with all imported
+processes.set_forkserver_preload(["fmnist_utils.training"])  # imported once, for all processes
 
 
-def few(splits):
-    """Return the first images of each split: enough to train on for a moment."""
-    return data.Splits(*(data.Split(images[:320], labels[:320]) for images, labels in splits))
+def child(name, folder, fatal_call, begins):
+    """Train in `folder`; be killed just before the call there of that number (0: never)."""
+    few = [data.Split(split.images[:320], split.labels[:320]) for split in data.load()]
+    splits = data.Splits(few[0], few[1], few[2])
+    calls = 0
 
+    def count_calls(event, arguments):
+        nonlocal calls
+        if event in CALLS and str(folder) in str(arguments[0]):
+            calls += 1
+            if calls == fatal_call:
+                os.kill(os.getpid(), signal.SIGKILL)
 
-def child(name, folder, fatal, begins):
-    """Train recipe `name` in `folder`; be killed before the `fatal`-th call there (0: never)."""
-    splits, calls = few(data.load()), itertools.count(1)
-
-    def kill(event, arguments):
-        if event in CALLS and str(folder) in str(arguments[0]) and next(calls) == fatal:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    sys.addaudithook(kill)
+    sys.addaudithook(count_calls)
     begins.send("begins")
-    sys.stdout = io.StringIO()
+    sys.stdout = io.StringIO()  # no lines of a hundred trainings
     training.train(RECIPES[name], splits, folder)
 
 
-def start(name, folder, fatal=0):
-    """Start `child` as a process of its own, and wait until its training begins."""
+def start(name, folder, fatal_call=0):
+    """Start `child` as a process of its own, and return it when its training begins."""
     begun, begins = processes.Pipe(duplex=False)
-    process = processes.Process(target=child, args=(name, folder, fatal, begins))
+    process = processes.Process(target=child, args=(name, folder, fatal_call, begins))
     process.start()
     begun.recv()
     return process
@@ -65,55 +64,71 @@ def start(name, folder, fatal=0):
 
 def finish(name, folder):
     """Train to the end, and return the seconds that it took."""
-    process, begun = start(name, folder), time.monotonic()
+    process = start(name, folder)
+    begun = time.monotonic()
     process.join()
-    assert not process.exitcode
+    assert process.exitcode == 0
     return time.monotonic() - begun
 
 
 def survive(name, folder, moments, kills):
     """Train in subfolders of `folder` until there were `kills` kills, and compare each end.
 
-    `moments` says when: a whole number is a call, a fraction is a share of a run's whole time. What
-    was killed is started again in its folder; what ended before its kill is followed by a new run
-    in a new folder. Return what differed from a run that was never killed.
+    `moments` says when to kill: a whole number is a call, a fraction is a share of the time that a
+    whole training takes. What was killed is started again in the same folder; where a training
+    ended before its kill, the next one starts in a new folder. Returns the names of the arrays that
+    differ from those of a training that was never killed.
     """
-    reference = Path(folder) / "uninterrupted"
-    length = finish(name, reference)
-    folders, found = (Path(folder) / f"killed-{number}" for number in itertools.count()), []
-    while kills:
-        killed = next(folders)
-        while kills and _killed(name, killed, next(moments), length):
+    uninterrupted = Path(folder) / "uninterrupted"
+    seconds = finish(name, uninterrupted)
+    found = []
+    number = 1
+    while kills > 0:
+        run_dir = Path(folder) / f"killed-{number}"
+        if killed(name, run_dir, next(moments), seconds):
             kills -= 1
-        finish(name, killed)
-        found += differences(reference, killed)
-    return found
+        else:
+            found += differences(uninterrupted, run_dir)
+            number += 1
+    finish(name, run_dir)
+    return found + differences(uninterrupted, run_dir)
 
 
-def _killed(name, folder, moment, length):
-    """Return whether a training that is killed at `moment` had not ended before."""
-    at_call = isinstance(moment, int)
-    process = start(name, folder, fatal=moment if at_call else 0)
-    process.join(None if at_call else moment * length)
-    process.kill()
-    process.join()
+def killed(name, run_dir, moment, seconds):
+    """Train, and return whether the kill at `moment` came before the end."""
+    if isinstance(moment, int):
+        process = start(name, run_dir, fatal_call=moment)
+        process.join()
+    else:
+        process = start(name, run_dir)
+        process.join(moment * seconds)
+        process.kill()
+        process.join()
     assert process.exitcode in (0, -signal.SIGKILL)
     return process.exitcode != 0
 
 
 def differences(one, other):
-    """Return the names of what differs between the last states of two runs."""
-    states = (np.load(folder / f"epoch-{EPOCHS:03d}.npz") for folder in (one, other))
-    pairs = zip(*(state.items() for state in states), strict=True)
-    return [name for (name, a), (_, b) in pairs if not np.array_equal(a, b)]
+    """Return the names of the arrays that differ between the last states of two runs."""
+    last = f"epoch-{EPOCHS:03d}.npz"
+    with np.load(one / last) as state, np.load(other / last) as same:
+        assert state.files == same.files
+        return [name for name in state.files if not np.array_equal(state[name], same[name])]
+
+
+def random_moments():
+    """Yield calls and shares of the whole time, as `survive` takes them, without end."""
+    generator = random.Random(0)
+    while True:
+        yield generator.randint(1, LAST_CALL)
+        yield generator.random()
 
 
 def main(kills):
-    rng, report = random.Random(0), {}
+    report = {}
     for name in RECIPES:
-        moments = iter(lambda: rng.choice([rng.uniform(0, 1), rng.randrange(1, 26)]), None)
         with tempfile.TemporaryDirectory() as folder:
-            found = survive(name, folder, moments, kills)
+            found = survive(name, folder, random_moments(), kills)
         report[name] = {"kills": kills, "differences": found}
         print(f"{name}: {kills} kills, {len(found)} differences", flush=True)
     Path("benchmarks/kill.json").write_text(json.dumps(report, indent=1) + "\n")

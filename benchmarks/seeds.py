@@ -1,10 +1,10 @@
-"""Train a recipe with several seeds, and keep the figures of all and the weights of the best.
+"""Train a recipe with several seeds, and save the figures of all and the weights of the best.
 
     python -m benchmarks.seeds --recipe baseline --seeds 0 1 2
 
 A seed whose run is finished in `runs/` is not trained again. The weights with the best validation
 loss go into `saved_model/`, with the figures of every seed. Use Colab's Keras, 3.13, so that plain
-Keras opens them there. `KERAS_BACKEND=jax` and `--directory benchmarks/jax` give JAX's figures.
+Keras opens the weights there. `KERAS_BACKEND=jax` with `--directory benchmarks/jax` measures JAX.
 """
 
 import argparse
@@ -12,36 +12,52 @@ import argparse
 import pandas as pd
 
 from fmnist_utils import data, evaluation, store, training
-from fmnist_utils.model import RECIPES
+from fmnist_utils.identity import run_directory
+from fmnist_utils.recipes import RECIPES
 
 
 def main(recipe, seeds, directory):
     splits = data.load()
-    models, records = {}, []
+    records = []
+    best = None
     for seed in seeds:
-        run_dir = training.run_directory(recipe, seed)
-        models[seed], record = trained(recipe, seed, splits, run_dir)
+        run_dir = run_directory(recipe, seed)
+        model, record = trained(recipe, seed, splits, run_dir)
         records.append(record)
-    best = min(records, key=lambda record: record["validation"]["loss"])
-    several = {"seeds": records} if len(records) > 1 else {}
-    store.save(directory, recipe.name, recipe, models[best["seed"]], {**best, **several})
+        if best is None or record["validation"]["loss"] < best["validation"]["loss"]:
+            best = record
+            best_model = model
+    results = best.copy()
+    if len(records) > 1:
+        results["seeds"] = records
+    store.save(directory, recipe.name, recipe, best_model, results)
     print(table(records))
 
 
 def trained(recipe, seed, splits, run_dir):
-    """Return the network of one training, finished in `run_dir` if need be, and its figures."""
+    """Return a trained network and its figures; a run that is finished in `run_dir` is used."""
     run = training.train(recipe, splits, run_dir, seed)
-    record = {"seed": seed, "best_epoch": run.best_epoch, "history": run.history}
-    for name in ("validation", "test"):
-        record[name] = evaluation.evaluate(run.model, getattr(splits, name)).as_dict()
+    record = {
+        "seed": seed,
+        "best_epoch": run.best_epoch,
+        "history": run.history,
+        "validation": evaluation.evaluate(run.model, splits.validation).as_dict(),
+        "test": evaluation.evaluate(run.model, splits.test).as_dict(),
+    }
     return run.model, record
 
 
 def table(records):
-    """Return each seed's figures, their mean and standard deviation, as lines of text."""
-    rows = pd.json_normalize(records).set_index("seed")
-    rows = rows[["best_epoch", "validation.loss", "test.accuracy", "test.thresholded_precision"]]
-    return pd.concat([rows, rows.agg(["mean", "std"])]).round(4).to_string()
+    """Return the figures of each seed, their mean and their standard deviation, as text."""
+    columns = {
+        "seed": [record["seed"] for record in records],
+        "best epoch": [record["best_epoch"] for record in records],
+        "validation loss": [record["validation"]["loss"] for record in records],
+        "test accuracy": [record["test"]["accuracy"] for record in records],
+    }
+    seeds = pd.DataFrame(columns).set_index("seed")
+    both = pd.concat([seeds, seeds.agg(["mean", "std"])])
+    return both.round(4).to_string()
 
 
 if __name__ == "__main__":

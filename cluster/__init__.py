@@ -23,19 +23,23 @@ def start(address, threads):
     Our packages travel to the machines; what they import has to be installed there. TensorFlow has
     that many `threads` in each worker.
     """
-    here = Path(__file__).parents[1]
-    packages = [str(here / name) for name in ("fmnist_utils", "benchmarks", "cluster")]
-    variables = {"TF_CPP_MIN_LOG_LEVEL": "3", "TF_NUM_INTRAOP_THREADS": str(threads)}
-    variables["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # workers may share a GPU
-    environment = {"py_modules": packages, "env_vars": variables}
-    quiet = {"log_to_driver": False, "logging_level": "ERROR", "include_dashboard": False}
-    ray.init(address or "local", runtime_env=environment, **quiet)
+    root = Path(__file__).parent.parent
+    packages = [root / "fmnist_utils", root / "benchmarks", root / "cluster"]
+    environment = {
+        "py_modules": [str(package) for package in packages],
+        "env_vars": {
+            "TF_NUM_INTRAOP_THREADS": str(threads),
+            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # workers may share a GPU
+        },
+    }
+    address = address or "local"
+    ray.init(address, runtime_env=environment, log_to_driver=False, logging_level="ERROR")
 
 
-def run(main, parser):
-    """Call `main` with the values on the command line; what it cannot use is told in a sentence."""
+def command_line(main, parser):
+    """Call `main` with the arguments of the command line; what is wrong is told in a sentence."""
     parser.add_argument("--address", help="the cluster's; without it, Ray starts on this machine")
     try:
-        main(**vars(parser.parse_args()))
-    except (UserError, OSError, ArrowInvalid) as error:  # the last are about places and addresses
+        main(parser.parse_args())
+    except (UserError, OSError, ArrowInvalid) as error:  # the last two: a place or an address
         sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""Both of the scripts for Ray on the real engine, with two nodes, one of which is killed.
+"""Both scripts for Ray on the real engine, with two nodes, of which one is killed.
 
 `make test-cluster`
 """
@@ -13,10 +13,10 @@ import pytest
 from ray.cluster_utils import Cluster
 
 from benchmarks.cluster import draw
+from docs.execute import ROOT
 from fmnist_utils import photos, store
 from fmnist_utils.data import CLASS_NAMES
 from tests.conftest import run_python
-from tests.execute import ROOT
 
 BAD = {
     "empty.jpg": b"",
@@ -30,26 +30,39 @@ ALONE = """
 import sys
 from dataclasses import replace
 from pathlib import Path
-from benchmarks.seeds import table, trained
+from benchmarks import seeds
 from fmnist_utils import data
-from fmnist_utils.model import COMPACT
-recipe, splits = replace(COMPACT, epochs=2), data.load()
-runs = [trained(recipe, seed, splits, Path(sys.argv[1], str(seed))) for seed in (0, 1)]
-print(table([record for _, record in runs]))
+from fmnist_utils.recipes import COMPACT
+recipe = replace(COMPACT, epochs=2)
+splits = data.load()
+records = []
+for seed in (0, 1):
+    model, record = seeds.trained(recipe, seed, splits, Path(sys.argv[1], str(seed)))
+    records.append(record)
+print(seeds.table(records))
 """
+
+
+def run_module(*arguments):
+    """Run a module as `python -m` does; return the ended process with what it printed."""
+    command = [sys.executable, "-m"]
+    command.extend(str(argument) for argument in arguments)
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
 
 
 @pytest.fixture
 def job():
-    """A function that runs a job on two nodes, and kills the second as soon as files are there."""
+    """A function that runs a module on two nodes, and kills one as soon as some files are there."""
     cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
     second = cluster.add_node(num_cpus=1)
     cluster.wait_for_nodes()
 
     def run(arguments, folder, pattern, count):
-        command = [sys.executable, *map(str, arguments), cluster.address]
+        command = [sys.executable, "-m"]
+        command.extend(str(argument) for argument in arguments)
+        command.append(f"--address={cluster.address}")
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
-        while len([*folder.glob(pattern)]) < count and process.poll() is None:
+        while len(list(folder.glob(pattern))) < count and process.poll() is None:
             time.sleep(0.1)
         assert process.poll() is None
         cluster.remove_node(second, allow_graceful=False)
@@ -63,7 +76,7 @@ def job():
 
 @pytest.fixture
 def pictures(tmp_path, splits):
-    """A folder with 200 photos made of test images, on noise, and 10 files that are no photos."""
+    """A folder with 200 photos made of test images, and 10 files that are no photos."""
     folder = tmp_path / "pictures" / "it's [1] #50%"
     draw(folder, splits.test.images[:200])
     for name, content in BAD.items():
@@ -75,9 +88,28 @@ def pictures(tmp_path, splits):
     return folder.parent
 
 
+def check(output, pictures):
+    """Compare the rows in `output` with what `photos.classify` says of the files in `pictures`."""
+    rows = pd.read_parquet(output).sort_values("path", ignore_index=True)
+    files = sorted(str(path) for path in pictures.rglob("[!.]*.*"))
+    assert rows["path"].tolist() == files
+    network, results = store.load("compact")
+    assert set(rows["model"]) == {results["sha256"]}
+    items = photos.classify(network, files)
+    assert [bool(item.error) for item in items].count(True) == 10
+    for row, item in zip(rows.to_dict("records"), items, strict=True):
+        assert row["label"] == item.label
+        assert row["warning"] == item.warning
+        assert row["error"] == item.error
+        assert row["probability"] == pytest.approx(item.probability, abs=1e-6)
+        shares = dict(item.ranking)
+        for name in CLASS_NAMES:
+            assert row[name] == pytest.approx(shares.get(name, np.nan), abs=1e-6, nan_ok=True)
+
+
 def test_rows_are_those_of_one_machine_whatever_dies(job, pictures, tmp_path):
     output = tmp_path / "output [1]"
-    arguments = ["-m", "cluster.classify", pictures, output, "--model", "compact", "--address"]
+    arguments = ["cluster.classify", pictures, output, "--model=compact"]
     printed = job(arguments, output, "*.parquet", 3)
     assert printed.startswith(f"210 pictures of {pictures} are not in {output} yet\n")
     check(output, pictures)
@@ -85,14 +117,14 @@ def test_rows_are_those_of_one_machine_whatever_dies(job, pictures, tmp_path):
     written = sorted(output.iterdir())
     written[0].write_bytes(written[0].read_bytes()[:-10])  # as a stop leaves it
     written[1].unlink()
-    command = [sys.executable, *map(str, arguments[:-1])]
-    again = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    again = run_module(*arguments)
     assert again.returncode == 0
     assert not again.stdout.startswith(("0 ", "210 "))
     check(output, pictures)
-    again = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+
+    again = run_module(*arguments)
     assert again.stdout == f"0 pictures of {pictures} are not in {output} yet\n"
-    other = subprocess.run(command[:-2], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    other = run_module("cluster.classify", pictures, output, "--model=improved")
     assert "choose another OUTPUT" in other.stderr.splitlines()[-1]
 
 
@@ -101,42 +133,28 @@ def test_rows_are_those_of_one_machine_whatever_dies(job, pictures, tmp_path):
     [
         (["/nowhere", "/tmp/o"], "There is no picture in /nowhere; check SOURCE."),
         (["nothing://a", "/tmp/o"], "nothing"),
-        (["sample_photos", "/tmp/o", "--model", "none"], "none.keras does not exist"),
+        (["sample_photos", "/tmp/o", "--model=none"], "none.keras does not exist"),
     ],
 )
 def test_what_cannot_be_used_is_told_in_a_sentence(arguments, sentence):
-    command = [sys.executable, "-m", "cluster.classify", *arguments]
-    ended = subprocess.run(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    ended = run_module("cluster.classify", *arguments)
     assert ended.returncode == 1
     assert sentence in ended.stderr
     assert "Traceback" not in ended.stderr
 
 
-def check(output, pictures):
-    """Compare the rows in `output` with what `photos.classify` says of the files in `pictures`."""
-    rows = pd.read_parquet(output).sort_values("path", ignore_index=True)
-    files = sorted(str(each) for each in pictures.rglob("[!.]*.*"))
-    assert rows.path.tolist() == files
-    network, results = store.load("compact")
-    items = photos.classify(network, files)
-    assert sum(bool(item.error) for item in items) == 10
-    for name in ("label", "warning", "error"):
-        assert rows[name].tolist() == [getattr(item, name) for item in items]
-    expected = [[dict(item.ranking).get(each, np.nan) for each in CLASS_NAMES] for item in items]
-    np.testing.assert_allclose(rows[list(CLASS_NAMES)], expected, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(rows.probability, [i.probability for i in items], rtol=0, atol=1e-6)
-    assert set(rows.model) == {results["sha256"]}
-
-
 def test_trainings_end_in_the_same_weights_whatever_dies(job, tmp_path):
-    runs, alone = tmp_path / "runs", tmp_path / "alone"
-    arguments = ["-m", "cluster.seeds", "--recipes", "compact", "--seeds", 0, 1, "--epochs", 2]
-    printed = job([*arguments, "--runs", runs, "--address"], runs, "*/epoch-001.npz", 2)
+    runs = tmp_path / "runs"
+    alone = tmp_path / "alone"
+    arguments = ["cluster.trainings", "--recipes", "compact", "--seeds", 0, 1, "--epochs=2"]
+    arguments.append(f"--runs={runs}")
+    printed = job(arguments, runs, "*/epoch-001.npz", 2)
     ended = run_python(ALONE, alone, TF_NUM_INTRAOP_THREADS="1")
     assert ended.returncode == 0
     assert printed.splitlines()[-5:] == ended.stdout.splitlines()[-5:]  # the table
     for seed in (0, 1):
-        [state] = runs.glob(f"*seed{seed}*/epoch-002.npz")
+        state = next(runs.glob(f"*seed{seed}*/epoch-002.npz"))
         with np.load(state) as found, np.load(alone / str(seed) / "epoch-002.npz") as same:
             assert found.files == same.files
-            assert all(np.array_equal(found[name], same[name]) for name in found.files)
+            for name in found.files:
+                assert np.array_equal(found[name], same[name])

@@ -1,4 +1,4 @@
-"""README and model card say what the runs' own files say, and their examples run."""
+"""README and model card say what the measurements say, and the README's examples run."""
 
 import base64
 import re
@@ -9,10 +9,11 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks import report
+from docs.execute import ROOT, SHOWN, pictures, read
 from fmnist_utils import data
-from tests.execute import ROOT, SHOWN, pictures, read
 
 README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
 
 
 @pytest.mark.parametrize("path", report.documents())
@@ -20,25 +21,45 @@ def test_what_the_report_writes_is_there(path):
     assert (ROOT / path).read_text() == report.documents()[path]
 
 
-def test_the_readme_s_pictures_are_the_notebooks():
+def test_the_readme_shows_pictures_of_the_notebooks():
     cells = read("train.ipynb").cells + read("inference.ipynb").cells
-    shown = [base64.b64decode(data["image/png"]) for data in pictures(cells)]
+    drawn = [base64.b64decode(picture["image/png"]) for picture in pictures(cells)]
     named = re.findall(r"!\[.+\]\(docs/(.+).png\)", README)
     assert set(named) == set(SHOWN)
-    assert all((ROOT / f"docs/{name}.png").read_bytes() in shown for name in named)
+    for name in named:
+        assert (ROOT / f"docs/{name}.png").read_bytes() in drawn
 
 
-def test_the_readme_s_examples_run(few, tmp_path, monkeypatch, capsys):
-    """Its exports give the same probabilities as the network."""
-    monkeypatch.chdir(ROOT)
-    monkeypatch.setattr(data, "load", lambda: few)
-    names, (training, exporting) = {}, re.findall(r"```python\n(.+?)```", README, re.S)
-    exec(training.replace("runs/small", f"{tmp_path}/run"), {})
-    assert "epoch  5/5" in capsys.readouterr().out
-    exec(exporting.replace('"exported', f'"{tmp_path}/exported'), names)
+@pytest.fixture
+def example(few, tmp_path, monkeypatch):
+    """A function that runs one of the README's examples on a few images, and returns its names."""
+
+    def load_few():
+        return few
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(data, "load", load_few)
+    (tmp_path / "saved_model").symlink_to(ROOT / "saved_model")
+
+    def run(number):
+        names = {}
+        exec(EXAMPLES[number], names)
+        return names
+
+    return run
+
+
+def test_the_readme_trains_a_small_network(example, tmp_path, capsys):
+    example(0)
+    assert 0 < float(capsys.readouterr().out.splitlines()[-1]) < 1
+    assert (tmp_path / "runs/small/epoch-005.npz").exists()
+
+
+def test_the_readme_exports_networks_that_give_the_same_probabilities(example, few):
+    network = example(1)["model"]
     images = few.test.images[:8]
-    saved = tf.saved_model.load(str(tmp_path / "exported"))
-    lite = Interpreter(str(tmp_path / "exported.tflite")).get_signature_runner()(pixels=images)
-    for probabilities in (saved.serve(images), lite["output_0"]):
-        expected = names["model"].predict(images, verbose=0)
-        np.testing.assert_allclose(probabilities, expected, atol=1e-6)
+    expected = network.predict(images, verbose=0)
+    saved = tf.saved_model.load("exported")
+    np.testing.assert_allclose(saved.serve(images), expected, atol=1e-6)
+    lite = Interpreter("exported.tflite").get_signature_runner()
+    np.testing.assert_allclose(lite(pixels=images)["output_0"], expected, atol=1e-6)
