@@ -14,8 +14,9 @@ import nbformat
 import pytest
 from playwright.sync_api import sync_playwright
 
+from docs.execute import ROOT, code_cells, pictures, read
 from run import parameters
-from tests.execute import ROOT, code_cells, copy_project, pictures, read
+from tests.conftest import copy_project
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
 PORT = 8765

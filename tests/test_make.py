@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from tests.execute import ROOT, copy_project
+from docs.execute import ROOT
+from tests.conftest import copy_project
 
 ODD = {
     "a quote": "my photos/it's me.jpg",
@@ -22,10 +23,7 @@ ODD = {
 def project(tmp_path):
     """A copy of the project, in a folder with a space, with this one's packages."""
     folder = tmp_path / "my project"
-    folder.mkdir()
     copy_project(folder)
-    for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
-        shutil.copy2(ROOT / name, folder)
     (folder / ".venv").symlink_to(ROOT / ".venv")
     return folder
 

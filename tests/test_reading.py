@@ -3,15 +3,13 @@ import random
 import struct
 import sys
 import zlib
-from concurrent.futures import ThreadPoolExecutor
 
-import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
+from PIL.Image import Transpose
 
-from fmnist_utils import photos
-from fmnist_utils.photos.reading import PhotoError, printable, read
+from fmnist_utils.photos.reading import PhotoError, read
 from tests.conftest import run_python
 
 # A red garment on grey, darker at the top: it shows which way is up.
@@ -34,13 +32,11 @@ def difference(image, expected):
 
 
 def damaged(content, rng):
-    """Return the bytes of a file with up to four bits turned, and often without its end."""
+    """Return the bytes of a file with one of them inverted, and half of the times cut."""
     content = bytearray(content)
-    for _ in range(rng.randrange(1, 5)):
-        content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
-    if rng.random() < 0.3:
-        del content[rng.randrange(len(content)) :]
-    return bytes(content)
+    content[rng.randrange(len(content))] ^= 255
+    end = rng.randrange(2 * len(content))
+    return bytes(content[:end])
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -61,31 +57,29 @@ def test_every_format_is_read_and_damaged_it_is_read_or_refused(format):
     assert refused
 
 
-# How a picture is stored that EXIF's orientation 2 to 8 put upright, in Pillow's names.
-STORED = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_90,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_270,
-}
+# How a picture is stored that EXIF's orientation 2 to 8 put upright.
+STORED = [Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BOTTOM]
+STORED += [Transpose.TRANSPOSE, Transpose.ROTATE_90, Transpose.TRANSVERSE, Transpose.ROTATE_270]
 
 
-@pytest.mark.parametrize("orientation", STORED)
-def test_every_orientation_is_put_upright_from_every_kind_of_source(orientation, tmp_path):
+def turned(orientation, format, **options):
+    """Return a file whose EXIF data say that it is to be turned."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stored = SHIRT.transpose(STORED[orientation])
-    content = encoded(stored, exif=exif)
+    stored = SHIRT.transpose(STORED[orientation - 2])
+    return encoded(stored, format, exif=exif, **options)
+
+
+@pytest.mark.parametrize("orientation", range(2, 9))
+def test_every_orientation_is_put_upright_from_every_kind_of_source(orientation, tmp_path):
+    content = turned(orientation, "PNG")
     path = tmp_path / "shirt.png"
     path.write_bytes(content)
     file = io.BytesIO(content)
     opened = Image.open(path)
     for source in (path, str(path), content, memoryview(content), file, file, opened, opened):
         assert difference(read(source), SHIRT) == 0
-    assert difference(read(encoded(stored, "TIFF", exif=exif)), SHIRT) == 0
+    assert difference(read(turned(orientation, "TIFF")), SHIRT) == 0
 
 
 def png_with_odd_chunks():
@@ -98,44 +92,31 @@ def png_with_odd_chunks():
                 yield content[:33] + chunk + struct.pack(">I", checksum) + content[33:]
 
 
-def jpeg_with_odd_segments():
-    content = encoded(SHIRT, "JPEG", quality=95)
-    for marker in [*range(0xE0, 0xEE), 0xEF]:
-        for start in (b"", b"JFIF\0", b"Exif\0\0II*\0", b"ICC_PROFILE\0", b"MPF\0II*\0\x08"):
+def turned_jpeg_with_odd_segments():
+    content = turned(6, "JPEG", quality=95)
+    for marker in (0xE0, 0xE2, 0xED, 0xEF):
+        for start in (b"", b"JFIF\0", b"ICC_PROFILE\0", b"MPF\0II*\0\x08"):
             segment = bytes([0xFF, marker]) + struct.pack(">H", len(start) + 2) + start
             yield content[:2] + segment + content[2:]
 
 
 def turned_with_odd_exif():
-    turned = SHIRT.transpose(Image.Transpose.ROTATE_90)
+    # Orientation 6, and a text that is longer than the file.
+    entries = struct.pack("<HHIIHHII", 0x0112, 3, 1, 6, 0x010F, 2, 10**8, 38)
+    exif = b"Exif\0\0II*\0\x08\0\0\0\2\0" + entries + bytes(4)
+    stored = SHIRT.transpose(STORED[6 - 2])
     for format in ("JPEG", "PNG", "WEBP"):
+        yield encoded(stored, format, quality=95, exif=exif)
         yield encoded(SHIRT, format, quality=95, exif=b"Exif\0\0no TIFF header")
-        for tag, kind, count, value in (
-            (0x9201, 10, 1, struct.pack("<ii", -1, 0)),  # a rational number
-            (0x9202, 12, 1, struct.pack("<d", float("nan"))),
-            (0x927C, 99, 1, b"no such type"),
-            (0x010F, 2, 10**8, b""),  # a text longer than the file
-        ):
-            entries = struct.pack("<HHIIHHII", 0x0112, 3, 1, 6, tag, kind, count, 38) + bytes(4)
-            exif = b"Exif\0\0II*\0\x08\0\0\0\2\0" + entries + value
-            yield encoded(turned, format, quality=95, exif=exif)
 
 
-@pytest.mark.parametrize(
-    "files", [png_with_odd_chunks, jpeg_with_odd_segments, turned_with_odd_exif]
-)
+ODD = [png_with_odd_chunks, turned_jpeg_with_odd_segments, turned_with_odd_exif]
+
+
+@pytest.mark.parametrize("files", ODD)
 def test_odd_metadata_refuse_no_pixels(files):
     for number, content in enumerate(files()):
         assert difference(read(content), SHIRT) < 5, number
-
-
-def test_a_picture_turned_by_exif_is_upright_although_other_metadata_are_damaged():
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    turned = SHIRT.transpose(STORED[6])
-    content = encoded(turned, "JPEG", quality=95, exif=exif)
-    odd = content[:2] + b"\xff\xe0\0\7JFIF\0" + content[2:]
-    assert difference(read(odd), SHIRT) < 5
 
 
 def test_every_mode_is_read():
@@ -146,7 +127,6 @@ def test_every_mode_is_read():
         assert difference(read(SHIRT.convert(mode)), grey) < 5, mode
     deep = np.asarray(SHIRT.convert("L")).astype(np.uint16) * 257
     assert difference(read(encoded(Image.fromarray(deep))), grey) < 5
-    assert read(SHIRT.convert("1")).mode == "RGB"
 
 
 def test_arrays_are_scaled_by_what_they_hold():
@@ -180,15 +160,11 @@ def bad_sources():
     """Yield what cannot be used, each with a part of the sentence that says so."""
     yield b"", "is empty"
     yield b"hello, this is a text" * 100, "is not a picture"
-    yield b'<?xml version="1.0"?><svg xmlns="http://www.w3.org/2000/svg"></svg>', "SVG"
-    truncated = encoded(NOISE, "JPEG")[:2000]
-    yield truncated, "is damaged"
-    yield Image.open(io.BytesIO(truncated)), "is damaged"
+    yield encoded(NOISE, "JPEG")[:2000], "is damaged"
     yield bytes(50_000_001), "larger than 50 MB"
     bomb = encoded(Image.new("1", (20_000, 20_000)))
     yield bomb, "more than 50 megapixels"
     yield bomb[:33] + b"\0\0\0\1gAMA" + bytes(5) + bomb[33:], "more than 50 megapixels"
-    yield Image.new("1", (11_000, 11_000)), "more than 50 megapixels"
     yield encoded(Image.new("RGB", (50, 50), "blue")), "one colour"
     yield encoded(NOISE.crop((0, 0, 7, 50))), "7 × 50 pixels"
     yield np.full((50, 50), np.nan), "NaN"
@@ -213,13 +189,7 @@ def test_a_bad_picture_is_refused_in_one_sentence():
         sentence = str(caught.value)
         assert part in sentence
         assert "\n" not in sentence
-        assert sentence.endswith(".")
         assert len(sentence) < 500
-
-
-def test_a_long_name_is_shortened():
-    assert len(printable("a" * 1000)) < 210
-    assert printable(b"bytes") == "The picture"
 
 
 def test_without_its_reader_heic_is_refused_with_advice(monkeypatch):
@@ -248,19 +218,3 @@ def test_a_large_picture_takes_less_than_a_gigabyte(mode, format, tmp_path):
     side, kilobytes = run_python(MEASURE, tmp_path / "large").stdout.split()
     assert 800 < int(side) <= 1008
     assert int(kilobytes) < 1e6
-
-
-def prepared_noise(_):
-    return photos.prepare(read(encoded(NOISE))).views
-
-
-def test_threads_disturb_neither_one_another_nor_opencv():
-    cv2.setRNGSeed(1)
-    with ThreadPoolExecutor(4) as pool:
-        views = list(pool.map(prepared_noise, range(100)))
-    for other in views:
-        assert np.array_equal(views[0], other)
-    assert np.array_equal(views[0], prepared_noise(0))
-    drawn = cv2.randu(np.zeros(5, np.int32), 0, 1000)
-    cv2.setRNGSeed(1)
-    assert np.array_equal(drawn, cv2.randu(np.zeros(5, np.int32), 0, 1000))
