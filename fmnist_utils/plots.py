@@ -3,9 +3,9 @@
 import textwrap
 
 import matplotlib.pyplot as plt
+import numpy as np
 import seaborn as sns
 from matplotlib.ticker import MaxNLocator
-from sklearn.calibration import CalibrationDisplay
 
 from fmnist_utils.data import CLASS_NAMES
 
@@ -32,30 +32,10 @@ def history(run):
 def confusion(matrix):
     """Draw a confusion matrix as a heat map: true classes down, predicted ones across."""
     figure, axis = plt.subplots(figsize=(WIDTH, 7))
-    sns.heatmap(
-        matrix,
-        annot=True,
-        fmt="d",
-        cmap="Blues",
-        vmax=DARKEST,
-        cbar=False,
-        linewidths=0.5,
-        xticklabels=CLASS_NAMES,
-        yticklabels=CLASS_NAMES,
-        ax=axis,
-    )
+    sns.heatmap(matrix, annot=True, fmt="d", cmap="Blues", vmax=DARKEST, cbar=False, linewidths=0.5)
     axis.set(xlabel="predicted", ylabel="true", title="Images of each class")
-    plt.setp(axis.get_xticklabels(), rotation=40, ha="right")
-    _show(figure)
-
-
-def calibration(report, labels):
-    """Draw the share of right answers by the network's confidence, of an `evaluation.Report`."""
-    confidence = report.probabilities.max(axis=1)
-    right = report.probabilities.argmax(axis=1) == labels
-    figure, axis = plt.subplots(figsize=(WIDTH / 2, WIDTH / 2))
-    CalibrationDisplay.from_predictions(right, confidence, n_bins=15, name="the network", ax=axis)
-    axis.set(xlabel="confidence", ylabel="accuracy")
+    axis.set_xticklabels(CLASS_NAMES, rotation=40, ha="right")
+    axis.set_yticklabels(CLASS_NAMES, rotation=0)
     _show(figure)
 
 
@@ -127,9 +107,7 @@ def _bare_axes(rows, columns, height):
 
 def _draw(axis, image):
     """Draw an image: black is 0, white is 255."""
-    if getattr(image, "ndim", 0) == 3 and image.shape[2] == 1:
-        image = image[..., 0]
-    axis.imshow(image, cmap="gray", vmin=0, vmax=255)
+    axis.imshow(np.squeeze(image), cmap="gray", vmin=0, vmax=255)
 
 
 def _show(figure):

@@ -133,7 +133,7 @@ def steps_per_execution(steps):
 
 
 def jit_compile():
-    """Return Keras' own choice, but for TensorFlow on a CPU, where XLA was measured to be slower."""
+    """Return Keras' own choice, but for TensorFlow on a CPU: XLA was measured slower there."""
     on_tensorflow = keras.backend.backend() == "tensorflow"
     if on_tensorflow and not keras.distribution.list_devices("gpu"):
         return False
