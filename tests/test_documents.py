@@ -10,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from benchmarks import report
 from docs.execute import ROOT, SHOWN, pictures, read
-from fmnist_utils import data
+from fmnist_utils import augment, data
 
 README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
@@ -32,7 +32,7 @@ def test_the_readme_shows_pictures_of_the_notebooks():
 
 @pytest.fixture
 def example(few, tmp_path, monkeypatch):
-    """A function that runs one of the README's examples on a few images, and returns its names."""
+    """A function that runs the README's examples of these numbers on a few images, in order."""
 
     def load_few():
         return few
@@ -41,22 +41,24 @@ def example(few, tmp_path, monkeypatch):
     monkeypatch.setattr(data, "load", load_few)
     (tmp_path / "saved_model").symlink_to(ROOT / "saved_model")
 
-    def run(number):
+    def run(*numbers):
         names = {}
-        exec(EXAMPLES[number], names)
+        for number in numbers:
+            exec(EXAMPLES[number], names)
         return names
 
     return run
 
 
-def test_the_readme_trains_a_small_network(example, tmp_path, capsys):
-    example(0)
+def test_the_readme_trains_a_small_network(example, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(augment, "AUGMENTATIONS", augment.AUGMENTATIONS.copy())
+    assert example(0, 1)["darkened"].augmentations == ("flip", "darken")
     assert 0 < float(capsys.readouterr().out.splitlines()[-1]) < 1
     assert (tmp_path / "runs/small/epoch-005.npz").exists()
 
 
 def test_the_readme_exports_networks_that_give_the_same_probabilities(example, few):
-    network = example(1)["model"]
+    network = example(2)["model"]
     images = few.test.images[:8]
     expected = network.predict(images, verbose=0)
     saved = tf.saved_model.load("exported")
