@@ -51,9 +51,9 @@ def test_what_is_like_the_dataset_is_labelled_as_well(network, garments, splits)
     before = network.predict(splits.test.images[:200], verbose=0).argmax(axis=1)
     items = photos.classify(network, garments)
     assert not any(item.prepared.warning for item in items)
-    found = np.array([item.label for item in items])
-    accuracy = (found == names_of(labels)).mean()
-    assert accuracy >= (before == labels).mean() - 0.01
+    found = [item.label for item in items]
+    right = np.array(names_of(labels))
+    assert (right == found).mean() >= (before == labels).mean() - 0.01
 
 
 def test_images_of_the_dataset_are_taken_as_they_are(network, splits):
@@ -62,10 +62,10 @@ def test_images_of_the_dataset_are_taken_as_they_are(network, splits):
     enlarged = [image.repeat(3, axis=0).repeat(3, axis=1) for image in images]
     for sources in (images, images / 255, enlarged):
         items = photos.classify(network, sources)
-        for item, answer in zip(items, expected, strict=True):
-            assert item.probability == pytest.approx(answer.max(), abs=1e-5)
-            assert item.label == data.CLASS_NAMES[answer.argmax()]
-            assert not item.prepared.warning
+        assert [item.label for item in items] == names_of(expected.argmax(axis=1))
+        probabilities = [item.probability for item in items]
+        assert probabilities == pytest.approx(expected.max(axis=1), abs=1e-5)
+        assert not any(item.prepared.warning for item in items)
 
 
 def test_on_transparency_a_garment_is_what_is_opaque(splits):
@@ -79,6 +79,9 @@ def test_on_transparency_a_garment_is_what_is_opaque(splits):
     labels = [item.label for item in photos.classify(network, pictures)]
     right = names_of(splits.test.labels[:100])
     assert (np.array(labels) == right).mean() > 0.8
+    white = pictures[0].copy()
+    white[..., :3] = 255
+    assert photos.classify(network, white)[0].label == right[0]
 
 
 def lay(garment, background, place, colour=None):
@@ -159,6 +162,21 @@ def test_whatever_the_shape_there_is_an_answer_or_a_sentence(indifferent):
     assert sum(bool(item.error) for item in items) < 5
 
 
+def test_classify_takes_folders_and_survives_a_bad_file(network, garments, tmp_path, splits):
+    for number in range(5):
+        garments[number].save(tmp_path / f"{number}.png")
+    (tmp_path / "bad.jpg").write_bytes(b"nothing")
+    items = photos.classify(network, tmp_path)
+    assert [item.source.stem for item in items] == ["0", "1", "2", "3", "4", "bad"]
+    assert "bad.jpg is not a picture" in items[5].error
+    assert [item.label for item in items[:5]] == names_of(splits.test.labels[:5])
+    assert items[3].ranking == photos.classify(network, tmp_path / "3.png")[0].ranking
+    for item in items[:5]:
+        mean = np.exp(np.log(network.predict(item.prepared.views, verbose=0)).mean(axis=0))
+        assert item.probability == pytest.approx((mean / mean.sum()).max(), abs=1e-4)
+        assert item.ranking[0] == (item.label, item.probability)
+
+
 @pytest.fixture
 def shoot(garments, tmp_path, monkeypatch):
     """A folder with six pictures, of which two have odd names, other things, and loops of links."""
@@ -194,9 +212,7 @@ EVERYTHING = ["a.png", "b.jfif", "c", "d.png", "e.apng", "f.png"]
 
 def test_a_folder_gives_every_picture_once_and_says_what_is_left_out(shoot, found, capsys):
     assert found(shoot) == EVERYTHING
-    printed = capsys.readouterr().out
-    assert shoot in printed
-    assert "5" in printed.replace(shoot, "")
+    assert "not pictures: 5" in capsys.readouterr().out
     os.symlink(shoot, b"not UTF-8: \xff")
     assert found(os.fsdecode(b"not UTF-8: \xff")) == EVERYTHING
     assert "not UTF-8: �" in capsys.readouterr().out
@@ -233,9 +249,5 @@ def test_where_there_is_no_picture_one_sentence_says_so(shoot, indifferent):
     for nothing in ([], iter([]), f"{shoot}/*.bmp", "elsewhere/sub*"):
         with pytest.raises(ValueError, match="no picture"):
             photos.classify(indifferent, nothing)
-    wrong = ["", "nothing.jpg", "https://example.org/?a.jpg", np.array(7.5)]
-    errors = [item.error for item in photos.classify(indifferent, wrong)]
-    assert "not a path" in errors[0]
-    assert "does not exist" in errors[1]
-    assert "an address" in errors[2]
-    assert "give numbers" in errors[3]
+    for wrong in ("", "nothing.jpg", "https://example.org/?a.jpg", np.array(7.5)):
+        assert photos.classify(indifferent, wrong)[0].error
