@@ -8,6 +8,7 @@ import numpy as np
 
 from fmnist_utils.augment import AUGMENTATIONS
 from fmnist_utils.data import CLASS_NAMES
+from fmnist_utils.errors import expect
 
 
 class Batches(keras.utils.PyDataset):
@@ -43,8 +44,21 @@ class Batches(keras.utils.PyDataset):
         images = self.images[chosen]
         generator = np.random.default_rng((self.seed, epoch, index))
         for name in self.augmentations:
-            images = AUGMENTATIONS[name](images, generator)
+            images = changed(name, images, generator)
         return images, self.labels[chosen]
+
+
+def changed(name, images, generator):
+    """Return the images as the augmentation called `name` changes them.
+
+    Raises UserError where an augmentation of one's own returns anything but such images.
+    """
+    result = AUGMENTATIONS[name](images, generator)
+    same_type = isinstance(result, np.ndarray) and result.dtype == images.dtype
+    fits = same_type and result.shape == images.shape
+    wanted = f"images as it was given, {images.dtype} {images.shape}"
+    expect(fits, f"What the augmentation {name!r} returns", result, wanted)
+    return result
 
 
 def steps_per_epoch(split, batch_size):

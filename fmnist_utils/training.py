@@ -75,17 +75,19 @@ def fit(recipe, splits, seed, checkpoint, interrupts) -> State:
         for variable, array in zip(variables, state.last, strict=True):
             variable.assign(array)
 
+    batches = Batches(
+        splits.train,
+        batch_size=recipe.batch_size,
+        augmentations=recipe.augmentations,
+        seed=seed,
+        first_epoch=epochs_done,
+        label_smoothing=recipe.label_smoothing,
+    )
+    batches[0]  # a mistake in an augmentation is told here, and not from inside Keras
     checkpoint.prepare_folder()
     keep_best = KeepBest(state, checkpoint)
     network.fit(
-        Batches(
-            splits.train,
-            batch_size=recipe.batch_size,
-            augmentations=recipe.augmentations,
-            seed=seed,
-            first_epoch=epochs_done,
-            label_smoothing=recipe.label_smoothing,
-        ),
+        batches,
         steps_per_epoch=steps,
         shuffle=False,  # the batches are shuffled already
         initial_epoch=epochs_done,
