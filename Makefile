@@ -18,7 +18,7 @@ export GIVEN_PHOTOS = $(call given,PHOTOS)
 
 # One make at a time sets up, where the system has flock.
 ALONE := $(shell command -v flock > /dev/null && echo flock Makefile)
-# What was set up with a Python that has gone, or has become another one, is set up anew.
+# If the Python that .venv was made with is gone, everything is set up again.
 $(shell $(PYTHON) -c "import nbclient" 2> /dev/null || rm -f .venv/installed)
 
 .PHONY: train infer notebook test test-colab test-browser test-cluster bench report seeds

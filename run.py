@@ -1,4 +1,4 @@
-"""Execute a notebook with the values that `make` was given, and print its own words as they come.
+"""Execute a notebook with the values that `make` was given, and print what its cells print.
 
     GIVEN_PHOTOS="my photos" python run.py inference
 
@@ -21,7 +21,7 @@ from nbconvert import HTMLExporter
 from fmnist_utils.errors import as_path
 
 GIVEN = "GIVEN_"  # how the names of the values begin in the environment
-SENTENCES = ("UserError", "PhotoError", "Stopped", "SystemExit")  # errors that need no name
+SENTENCES = ("UserError", "PhotoError", "Stopped", "SystemExit")  # errors shown without their name
 # nbconvert's own page, with the cells' alternative text; a phone scrolls figures and lines aside.
 PAGE = """{% extends "lab/index.html.j2" %}
 {% block html_head_css %}{{ super() }}

@@ -1,6 +1,6 @@
 """Classify clothes: a small package behind `train.ipynb` and `inference.ipynb`.
 
-Data flows one way, and so do the imports:
+Data flows one way, and each file imports only files to its left:
 
     data -> augment -> batches -> model -> training -> evaluation -> plots
 
@@ -16,10 +16,10 @@ progress    the bar, and a line for each epoch
 interrupts  Ctrl-C, and a loss that is not finite
 evaluation  every number that says how good a network is
 store       a trained network in a file, together with its results
-plots       every figure of the notebooks
+plots       the figures that both notebooks share
 errors      what a user is told in one sentence
-photos      the ring around all this: from a photo to the ten classes
+photos      a package of its own around all this: from a photo to the ten classes
 """
 
-# The code is hashed before anybody can edit it: see `identity`.
-from fmnist_utils import identity as identity
+# As early as possible: `identity` hashes the code as it is when it is imported.
+import fmnist_utils.identity  # noqa: F401

@@ -7,7 +7,8 @@ images of the same shape and type, and leaves the given ones as they are.
 import numpy as np
 
 SHIFT = 2  # pixels, at most
-SMALLEST_BOX, LARGEST_BOX = 3, 10  # pixels a side
+SMALLEST_BOX = 3  # pixels, for each side
+LARGEST_BOX = 10
 STRONGEST_NOISE = 25  # grey levels, as a standard deviation
 MOST_PEPPER = 0.05  # share of an image's pixels
 
@@ -21,7 +22,7 @@ def flip(images, generator):
 
 
 def shift(images, generator):
-    """Move each image by up to 2 pixels in both directions; what is uncovered is black."""
+    """Move each image by up to SHIFT pixels, up or down and left or right; the gap is black."""
     height, width = images.shape[1:3]
     padded = np.pad(images, ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0)))
     tops, lefts = generator.integers(0, 2 * SHIFT + 1, (2, len(images)))
@@ -34,13 +35,13 @@ def shift(images, generator):
 
 
 def erase(images, generator):
-    """Blacken a box of 3 to 10 pixels a side with probability 1/2 (arXiv 1708.04896)."""
+    """Blacken a box of random size and place, with probability 1/2 (arXiv 1708.04896)."""
     heights, widths = generator.integers(SMALLEST_BOX, LARGEST_BOX + 1, (2, len(images)))
     tops = generator.integers(0, images.shape[1] + 1 - heights)
     lefts = generator.integers(0, images.shape[2] + 1 - widths)
-    hit = generator.random(len(images)) < 0.5
+    chosen = generator.random(len(images)) < 0.5
     erased = images.copy()
-    for index in np.flatnonzero(hit):
+    for index in np.flatnonzero(chosen):
         bottom = tops[index] + heights[index]
         right = lefts[index] + widths[index]
         erased[index, tops[index] : bottom, lefts[index] : right] = 0
@@ -48,14 +49,14 @@ def erase(images, generator):
 
 
 def gaussian_noise(images, generator):
-    """Add noise to each image, of a standard deviation of up to 25 grey levels."""
+    """Add noise to each image, with a random strength of up to STRONGEST_NOISE."""
     deviations = generator.uniform(0, STRONGEST_NOISE, len(images))
     noisy = generator.normal(images, _for_each_pixel(deviations))
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
 def salt_and_pepper(images, generator):
-    """Turn up to a twentieth of each image's pixels white or black."""
+    """Turn a random share of each image's pixels, up to MOST_PEPPER, white or black."""
     share = _for_each_pixel(generator.uniform(0, MOST_PEPPER, len(images)))
     draws = generator.random(images.shape)
     peppered = images.copy()
@@ -65,14 +66,14 @@ def salt_and_pepper(images, generator):
 
 
 def tone(images, generator):
-    """Brighten or darken the middle greys of each image: pixels to a power of 1/2 to 2."""
+    """Brighten or darken the middle greys: raise pixels from 0 to 1 to a power of 1/2 to 2."""
     powers = 2 ** generator.uniform(-1, 1, len(images))
     toned = 255 * (images / 255) ** _for_each_pixel(powers)
     return np.rint(toned).astype(np.uint8)
 
 
 def _for_each_pixel(values):
-    """Return one value an image, (B,), in a shape that numpy spreads over the image's pixels."""
+    """Return one value per image, (B,), in a shape that numpy spreads over the image's pixels."""
     return values[:, np.newaxis, np.newaxis, np.newaxis]
 
 

@@ -20,7 +20,7 @@ class Batches(keras.utils.PyDataset):
     `steps_per_epoch`, and `shuffle=False`.
     """
 
-    num_batches = None
+    num_batches = None  # without end
 
     def __init__(
         self, split, batch_size, augmentations=(), seed=0, first_epoch=0, label_smoothing=0.0
@@ -38,27 +38,27 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, step):
         epoch = self.first_epoch + step // self.steps_per_epoch
         index = step % self.steps_per_epoch
-        order = shuffled(len(self.images), self.seed, epoch)
+        order = order_of_epoch(len(self.images), self.seed, epoch)
         start = index * self.batch_size
         chosen = order[start : start + self.batch_size]
         images = self.images[chosen]
         generator = np.random.default_rng((self.seed, epoch, index))
         for name in self.augmentations:
-            images = changed(name, images, generator)
+            images = apply_augmentation(name, images, generator)
         return images, self.labels[chosen]
 
 
-def changed(name, images, generator):
+def apply_augmentation(name, images, generator):
     """Return the images as the augmentation called `name` changes them.
 
-    Raises UserError where an augmentation of one's own returns anything but such images.
+    Raises UserError if it returns anything but images of the same shape and type.
     """
-    result = AUGMENTATIONS[name](images, generator)
-    same_type = isinstance(result, np.ndarray) and result.dtype == images.dtype
-    fits = same_type and result.shape == images.shape
-    wanted = f"images as it was given, {images.dtype} {images.shape}"
-    expect(fits, f"What the augmentation {name!r} returns", result, wanted)
-    return result
+    changed = AUGMENTATIONS[name](images, generator)
+    same_type = isinstance(changed, np.ndarray) and changed.dtype == images.dtype
+    fits = same_type and changed.shape == images.shape
+    what = f"The result of the augmentation {name!r}"
+    expect(fits, what, changed, f"images like those that it got, {images.dtype} {images.shape}")
+    return changed
 
 
 def steps_per_epoch(split, batch_size):
@@ -67,8 +67,8 @@ def steps_per_epoch(split, batch_size):
 
 
 @lru_cache(maxsize=2)  # an epoch's order is needed for each of its batches
-def shuffled(count, seed, epoch):
-    """Return the numbers from 0 to `count - 1` in the random order of an epoch."""
+def order_of_epoch(count, seed, epoch):
+    """Return the numbers from 0 to `count - 1` in the random order of one epoch."""
     return np.random.default_rng((seed, epoch)).permutation(count)
 
 

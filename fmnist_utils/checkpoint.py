@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fmnist_utils.errors import Stopped, UserError, as_path
+from fmnist_utils.errors import UserError, as_path
 
 STATE_FILES = "epoch-[0-9][0-9][0-9].npz"  # no other name is ever read or removed
 CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -16,7 +16,7 @@ CURVES = ("loss", "accuracy", "val_loss", "val_accuracy")
 class State(NamedTuple):
     """Everything that a training needs to continue after an epoch."""
 
-    history: dict  # the values of each curve, one an epoch
+    history: dict  # the values of each curve, one per epoch
     best: list  # arrays: the weights of the best epoch
     last: list  # arrays: the weights and the optimizer's variables after the last epoch
 
@@ -28,7 +28,7 @@ class Checkpoint:
         self.run_dir = as_path(run_dir, "RUN_DIR")
         self.partial = self.run_dir / "epoch.partial"
         self.settings = json.loads(json.dumps(settings))  # as they are read back
-        self.newest = ""  # the name of the newest state, as this training left the folder
+        self.last_seen = ""  # the name of the newest state, as this training left the folder
 
     def read(self, weights, variables) -> State:
         """Return the newest whole state, or an empty one if there is none.
@@ -37,7 +37,7 @@ class Checkpoint:
         UserError if the states are another run's, or if none of them is whole.
         """
         paths = self._paths()
-        self.newest = max((path.name for path in paths), default="")
+        self.last_seen = self._newest()
         for path in reversed(paths):
             try:
                 state = self._whole(path, weights, variables)
@@ -65,21 +65,20 @@ class Checkpoint:
         text = json.dumps({"settings": self.settings, "history": state.history})
         np.savez(content, text, *state.best, *state.last)
         path = self.run_dir / f"epoch-{len(state.history['loss']):03d}.npz"
+        wrong = f"{self.run_dir} was changed by another training, or a state was removed"
+        changed = UserError(f"{wrong}; choose another RUN_DIR, or run this again.")
         try:
-            file = self.partial.open("xb")  # fails while another training writes
-        except (FileExistsError, FileNotFoundError):
-            raise self._was_changed() from None
-        try:
-            with file:
+            with self.partial.open("xb") as file:  # fails while another training writes
                 file.write(content.getbuffer())
-            self._expect_unchanged()
+            if self._newest() != self.last_seen:
+                raise changed
             self.partial.replace(path)
-        except FileNotFoundError:
-            raise self._was_changed() from None
+        except (FileExistsError, FileNotFoundError):
+            raise changed from None
         except (OSError, UserError):
             empty_and_remove(self.partial)
             raise
-        self.newest = max(self.newest, path.name)
+        self.last_seen = max(self.last_seen, path.name)
         earlier = [each for each in self._paths() if each < path]
         for each in earlier[:-1]:
             empty_and_remove(each)
@@ -87,8 +86,11 @@ class Checkpoint:
     def _paths(self):
         return sorted(self.run_dir.glob(STATE_FILES))
 
+    def _newest(self):
+        return max((path.name for path in self._paths()), default="")
+
     def _whole(self, path, weights, variables):
-        """Return the state in `path`; raise whatever shows that it is not whole."""
+        """Return the state in `path`; raise an error if it is damaged."""
         with np.load(path) as file:  # the zip's checksums tell damage
             arrays = list(file.values())
         content = json.loads(arrays.pop(0).item())
@@ -104,30 +106,16 @@ class Checkpoint:
 
     def _expect_same_run(self, found):
         """Raise UserError if the settings `found` in a state are not this training's."""
-        if not isinstance(found, dict):
-            raise ValueError("its settings are no settings")
-        another = f"choose another RUN_DIR than {self.run_dir}, or leave it empty"
-        if "code" not in found:
-            earlier = "The run there was trained by an earlier version of this project"
-            raise UserError(f"{earlier}, and cannot continue; {another}.")
         differing = {}
         for name in sorted(found.keys() | self.settings.keys()):
             if found.get(name) != self.settings.get(name):
                 differing[name] = found.get(name)
+        another = "leave RUN_DIR empty, or choose another"
         if list(differing) == ["code"]:
-            other_code = "The run there was trained by other code: the package, or an augmentation"
-            raise UserError(f"{other_code}, was edited since; {another}.")
+            edited = "the package, or an augmentation, was edited since"
+            raise UserError(f"{self.run_dir} holds a run of other code: {edited}; {another}.")
         if differing:
             raise UserError(f"{self.run_dir} holds another run {differing}; {another}.")
-
-    def _expect_unchanged(self):
-        names = [path.name for path in self._paths()]
-        if max(names, default="") != self.newest:
-            raise self._was_changed()
-
-    def _was_changed(self):
-        wrong = f"{self.run_dir} was changed by another training, or a state was removed"
-        return UserError(f"{wrong}; choose another RUN_DIR, or run this again.")
 
 
 def empty_and_remove(path):
@@ -141,15 +129,13 @@ def empty_and_remove(path):
 
 
 @contextmanager
-def told_in_a_sentence(run_dir):
-    """Turn what can happen to any training, a full disk or Ctrl-C, into one sentence."""
+def disk_errors_explained(run_dir):
+    """Turn what can happen to any disk, such as no space left, into one sentence."""
     try:
         yield
     except OSError as error:
         advice = "see that it exists and has room, or choose another"
         raise UserError(f"RUN_DIR {run_dir} cannot be written ({error}); {advice}.") from None
-    except KeyboardInterrupt:
-        raise Stopped(f"Every epoch saved is in {run_dir}; run this again to continue.") from None
 
 
 def _fitting(arrays, variables):

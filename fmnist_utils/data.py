@@ -68,10 +68,10 @@ def load(directory=None) -> Splits:
     """
     learning = _official_split("train", directory)
     test = _official_split("t10k", directory)
-    chosen = np.zeros(len(learning.labels), dtype=bool)
-    chosen[validation_indices(learning.labels)] = True
-    train = Split(learning.images[~chosen], learning.labels[~chosen])
-    validation = Split(learning.images[chosen], learning.labels[chosen])
+    is_validation = np.zeros(len(learning.labels), dtype=bool)
+    is_validation[validation_indices(learning.labels)] = True
+    train = Split(learning.images[~is_validation], learning.labels[~is_validation])
+    validation = Split(learning.images[is_validation], learning.labels[is_validation])
     return Splits(train, validation, test)
 
 
@@ -91,9 +91,9 @@ def check(split):
     images, labels = split
     pixels = isinstance(images, np.ndarray) and images.dtype == np.uint8
     fits = pixels and images.shape[1:] == (28, 28, 1) and len(images) > 0
-    # Whoever scaled the pixels to 0 and 1 before has no other value left.
-    raw = fits and images.max() > 1
-    expect(raw, "The images", images, "raw pixels from 0 to 255, uint8 (N, 28, 28, 1)")
+    expect(fits, "The images", images, "raw pixels from 0 to 255, uint8 (N, 28, 28, 1)")
+    if images.max() <= 1:  # as after scaling, and rounding to whole numbers again
+        raise UserError("The images are all 0 or 1; give raw pixels, uint8 from 0 to 255.")
     wanted = f"each of the {len(images)} images one of the whole numbers from 0 to 9"
     whole = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
     expect(whole and labels.shape == (len(images),), "The labels", labels, wanted)
@@ -112,21 +112,22 @@ def _official_split(prefix, directory):
 def _payload(name, directory):
     """Return the checked content of one file, uint8, from the first source that has it."""
     file_name = f"{name}.gz"
-    chosen = directory or os.environ.get("FMNIST_DIR")
-    if chosen:
-        attempts = [(_read, as_path(chosen, "FMNIST_DIR") / file_name)]
+    folder = directory or os.environ.get("FMNIST_DIR")
+    if folder:
+        sources = [(_read, as_path(folder, "The folder of the data") / file_name)]
     else:
         home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras").absolute()
         cached = home / CACHE_FOLDER / file_name
-        attempts = [(_read, cached), (_read, DEBIAN_DIRECTORY / file_name), (_download, cached)]
+        sources = [(_read, cached), (_read, DEBIAN_DIRECTORY / file_name), (_download, cached)]
     problems = []
-    for attempt, path in attempts:
+    for get, path in sources:
         try:
-            return attempt(path)
+            return get(path)
         except Exception as error:  # zlib, gzip and get_file raise many kinds
-            verb = "downloaded" if attempt is _download else "read"
-            problems.append(f"{path} cannot be {verb} ({error})")
-    raise UserError(f"{', '.join(problems)}; {WAYS_OUT}.")
+            how = "downloaded" if get is _download else "read"
+            problems.append(f"{path} cannot be {how} ({error})")
+    elsewhere = "put the official files there, or give no folder and " if folder else ""
+    raise UserError(f"{', '.join(problems)}; {elsewhere}{WAYS_OUT}.")
 
 
 def _read(path):
@@ -139,7 +140,7 @@ def _read(path):
 
 
 def _download(target):
-    """Fetch `target` from the mirror, under another name until checked; return its content."""
+    """Fetch `target` from the mirror, and return its content; until checked, it ends in `.part`."""
     from keras.utils import get_file  # here, as reading the data needs no Keras
 
     partial = target.with_name(f"{target.stem}.part")

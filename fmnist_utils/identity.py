@@ -11,13 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 from types import CodeType
 
+import numpy as np
+
 from fmnist_utils.augment import AUGMENTATIONS
 from fmnist_utils.errors import UserError
 
 PERSISTENT_FOLDERS = (Path("/content/drive/MyDrive"), Path("/kaggle/working"))  # Colab, Kaggle
 PACKAGE = Path(__file__).parent
-# Whatever these say, the weights come out the same; data and recipe are compared by value. All
-# other files of the package decide a result, new ones too.
+# An edit of these starts no new run: they decide no weights, or their values are compared (data,
+# recipes). All other files of the package decide a result, new ones too.
 NEUTRAL = (
     "__init__",
     "checkpoint",
@@ -93,7 +95,8 @@ def settings(recipe, splits, seed, backend, dtype):
 def run_directory(recipe, seed) -> Path:
     """Return where a run is kept: `runs/NAME-EPOCHS-seedSEED-HASH`, by the hash of recipe and code.
 
-    On Kaggle, and on Colab with Drive mounted, it is in a `fmnist_runs` that outlives the machine.
+    On Kaggle, and on Colab with Drive mounted, it is in a folder `fmnist_runs` that stays when the
+    machine goes.
     """
     text = json.dumps(asdict(recipe)) + code_hash(recipe)
     short_hash = hashlib.sha256(text.encode()).hexdigest()[:8]
@@ -122,12 +125,24 @@ def _content(function, seen):
             if instruction.opname == "LOAD_GLOBAL":
                 values.append(function.__globals__.get(instruction.argval))
     for value in values:
-        if inspect.isfunction(value):
-            if value.__module__ == function.__module__ and value not in seen:
+        if inspect.isfunction(value) and value.__module__ == function.__module__:
+            if value not in seen:
                 content += _content(value, seen)
         elif not inspect.ismodule(value):
-            content.append(repr(value))
+            content.append(_text(value))
     return content
+
+
+def _text(value):
+    """Return a text that is the same in every session, as long as the value is the same."""
+    if isinstance(value, np.ndarray):
+        return value.tobytes().hex()
+    if isinstance(value, (set, frozenset)):
+        return repr(sorted(value, key=repr))
+    text = repr(value)
+    if " at 0x" in text:  # the address of an object, or of a library's function
+        return getattr(value, "__qualname__", type(value).__qualname__)
+    return text
 
 
 def _codes(code):

@@ -6,7 +6,7 @@ from contextlib import contextmanager, suppress
 import keras
 import numpy as np
 
-from fmnist_utils.errors import UserError
+from fmnist_utils.errors import Stopped, UserError
 
 
 class StopInTime(keras.callbacks.Callback):
@@ -35,10 +35,11 @@ class StopInTime(keras.callbacks.Callback):
 
 
 @contextmanager
-def noted_interrupts():
-    """Yield a list in which each Ctrl-C is noted, and raise KeyboardInterrupt at the end.
+def noted_interrupts(run_dir):
+    """Yield a list in which each Ctrl-C is noted, and raise Stopped at the end if there was one.
 
-    Raised at once, inside TensorFlow, a KeyboardInterrupt can be lost, or become another error.
+    A KeyboardInterrupt that is raised at once, inside TensorFlow, can get lost or turn into another
+    error.
     """
     noted = []
     before = signal.getsignal(signal.SIGINT)
@@ -50,8 +51,10 @@ def noted_interrupts():
         signal.signal(signal.SIGINT, note)
     try:
         yield noted
+    except KeyboardInterrupt:
+        noted.append(signal.SIGINT)
     finally:
         with suppress(ValueError):
             signal.signal(signal.SIGINT, before)
     if noted:
-        raise KeyboardInterrupt
+        raise Stopped(f"All finished epochs are in {run_dir}; run this again to continue.")

@@ -7,7 +7,7 @@ from keras import layers
 from fmnist_utils.data import CLASS_NAMES
 from fmnist_utils.errors import UserError, expect
 
-IMAGES_AT_ONCE = 200
+IMAGES_AT_ONCE = 200  # so that a million images fit into memory
 CHANNELS_LAST = "channels_last"  # whatever a user's keras.json says
 
 
@@ -52,16 +52,17 @@ def layers_of(recipe):
 def probabilities(network, images):
     """Return what a `network` answers to `images`, uint8 (N, 28, 28, 1): float32 (N, 10).
 
-    Raises UserError where the answers are no probabilities.
+    Raises UserError if the answers are not probabilities.
     """
     takes_images = getattr(network, "input_shape", None) == (None, 28, 28, 1)
     names_classes = getattr(network, "output_shape", None) == (None, len(CLASS_NAMES))
-    wanted = "a network of `model.build`, or one of its shapes"
+    wanted = "a network of `model.build`, or one with the same inputs and outputs"
     expect(takes_images and names_classes, "The model", network, wanted)
     parts = []
     for start in range(0, len(images), IMAGES_AT_ONCE):
         parts.append(network.predict_on_batch(images[start : start + IMAGES_AT_ONCE]))
     answers = np.concatenate(parts, dtype=np.float32)
-    if not np.allclose(answers.sum(axis=1), 1, atol=0.02):  # NaN is close to nothing
-        raise UserError("The network's answers are NaN or no probabilities; train it again.")
+    # Numbers of 16 bits add up to 1 within 0.02. With a NaN among them, this is False as well.
+    if not np.allclose(answers.sum(axis=1), 1, atol=0.02):
+        raise UserError("The network's answers are NaN or not probabilities; train it again.")
     return answers

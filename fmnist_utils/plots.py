@@ -1,5 +1,6 @@
-"""Every figure of the notebooks. Each function draws one, shows it and returns None."""
+"""The figures that the notebooks share. Each function draws one, shows it and returns None."""
 
+import math
 import textwrap
 
 import matplotlib.pyplot as plt
@@ -10,7 +11,9 @@ from matplotlib.ticker import MaxNLocator
 from fmnist_utils.data import CLASS_NAMES
 
 WIDTH = 9.0  # inches: fits the output column of Colab and of JupyterLab
-BLUE, ORANGE, GREEN = "#0072B2", "#D55E00", "#009E73"  # Okabe and Ito's, for colour-blind readers
+BLUE = "#0072B2"  # this and the other colours are Okabe and Ito's, for colour-blind readers
+ORANGE = "#D55E00"
+GREEN = "#009E73"
 FONT_SIZE = 9
 DARKEST = 200  # images in a cell of the confusion matrix; the diagonal would outshine the rest
 
@@ -46,7 +49,7 @@ def grid(images, titles=(), columns=10, wrong=()):
     """
     lines = max((title.count("\n") + 1 for title in titles), default=0)
     height = WIDTH / columns + 0.2 * lines
-    rows = max(1, -(-len(images) // columns))
+    rows = max(1, math.ceil(len(images) / columns))
     figure, axes = _bare_axes(rows, columns, height * rows)
     for axis, image in zip(axes.flat, images, strict=False):
         _draw(axis, image)
@@ -75,10 +78,10 @@ def photos(items):
     figure, axes = _bare_axes(rows, 4, 1.9 * rows)
     for row, item in zip(axes, items, strict=False):
         if item.error:
-            text = textwrap.fill(item.error, 90)
-            row[0].text(
-                0, 0.5, text, color=ORANGE, va="center", fontsize=FONT_SIZE, parse_math=False
-            ).set_in_layout(False)
+            sentence = textwrap.fill(item.error, 90)
+            text = row[0].text(0, 0.5, sentence, color=ORANGE, va="center", fontsize=FONT_SIZE)
+            text.set_parse_math(False)
+            text.set_in_layout(False)  # it is wider than its axes, and may cover the next ones
         else:
             _draw_photo(row, item)
     _show(figure)
@@ -94,7 +97,7 @@ def _draw_photo(row, item):
     for place, (name, share) in enumerate(item.ranking[:3]):
         bars.barh(place, share, color=color)
         bars.text(share + 0.02, place, f"{name}  {share:.1%}", va="center", fontsize=FONT_SIZE)
-    bars.set(xlim=(0, 1.9), ylim=(2.6, -0.6))
+    bars.set(xlim=(0, 1.9), ylim=(2.6, -0.6))  # room for the names; the likeliest on top
     bars.set_title(item.warning, color=ORANGE, fontsize=FONT_SIZE)
 
 

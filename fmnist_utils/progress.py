@@ -16,7 +16,7 @@ class Progress(keras.callbacks.Callback):
         super().__init__()
         self.history = history  # the curves, which the training fills
         self.clear = "\r\033[K" if sys.stdout.isatty() else ""  # the line of a terminal
-        self.shown = None  # when the bar was shown last
+        self.last_shown = None  # when the bar was
 
     def on_train_begin(self, logs=None):
         self.begun = monotonic()
@@ -30,19 +30,19 @@ class Progress(keras.callbacks.Callback):
         now = monotonic()
         total = self.params["epochs"] * self.params["steps"]
         done = self.epoch * self.params["steps"] + batch + 1
-        if self.shown and now - self.shown < 1 and done < total:
+        if self.last_shown and now - self.last_shown < 1 and done < total:
             return
         left = (now - self.begun) / (done - self.first) * (total - done)
         bar = "█" * (BAR_WIDTH * done // total)
         text = f"{done / total:4.0%} |{bar:{BAR_WIDTH}}| {left:.0f} s left, loss {logs['loss']:.4f}"
         if _in_notebook():
-            from IPython.display import display  # which is there in a notebook alone
+            from IPython.display import display  # installed wherever there are notebooks
 
-            update = self.shown is not None
+            update = self.last_shown is not None
             display({"text/plain": text}, raw=True, display_id=f"bar {id(self)}", update=update)
         elif self.clear:
             print(self.clear + text, end="", flush=True)
-        self.shown = now
+        self.last_shown = now
 
     def on_epoch_end(self, epoch, logs=None):
         seconds = monotonic() - self.epoch_begun

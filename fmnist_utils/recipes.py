@@ -7,8 +7,7 @@ import numpy as np
 
 from fmnist_utils.errors import UserError, expect, expect_number, expect_whole
 
-FILE_NAME = r"(?a:[A-Za-z0-9][\w.-]{0,63})"  # allowed on any system
-FILE_NAME_WANTED = "up to 64 letters, digits, '.', '_', '-'"
+FILE_NAME = "[A-Za-z0-9][A-Za-z0-9_.-]{0,63}"  # allowed on any system
 
 
 @dataclass(frozen=True)
@@ -16,8 +15,8 @@ class Recipe:
     """The choices of one training; a value that cannot be used raises a UserError."""
 
     name: str
-    filters: tuple = (32, 64)  # of each convolution; 1 to 4 of them
-    pooling: tuple = (2, 2)  # side of the max-pool after each convolution
+    filters: tuple = (32, 64)  # how many each convolution has; 1 to 4 convolutions
+    pooling: tuple = (2, 2)  # the side of each convolution's max-pool, in pixels
     pool_first: bool = False  # pool before batch normalisation: fewer numbers to normalise
     units: int = 512  # of the first fully connected layer
     dropout: float = 0.5
@@ -34,29 +33,30 @@ class Recipe:
             value = _plain(getattr(self, field.name))
             object.__setattr__(self, field.name, value)  # as the class is frozen
         expect_file_name("The recipe's name", self.name)
-        several = isinstance(self.filters, tuple) and 1 <= len(self.filters) <= 4
-        expect(several, "The recipe's filters", self.filters, "1 to 4 whole numbers, as (32, 64)")
-        as_many = isinstance(self.pooling, tuple) and len(self.pooling) == len(self.filters)
-        wanted = f"{len(self.filters)} whole numbers, one for each of the filters {self.filters}"
-        expect(as_many, "The recipe's pooling", self.pooling, wanted)
-        flag = isinstance(self.pool_first, bool)
-        expect(flag, "The recipe's pool_first", self.pool_first, "True or False")
+        layers = len(self.filters) if isinstance(self.filters, tuple) else 0
+        self._expect("filters", 1 <= layers <= 4, "1 to 4 whole numbers, such as (32, 64)")
+        as_many = isinstance(self.pooling, tuple) and len(self.pooling) == layers
+        self._expect("pooling", as_many, f"{layers} whole numbers, one for each of the filters")
+        self._expect("pool_first", isinstance(self.pool_first, bool), "True or False")
         expect_whole("The recipe's batch_size", self.batch_size, 1, 1024)
         expect_whole("The recipe's epochs", self.epochs, 1, 999)
         expect_number("The recipe's learning_rate", self.learning_rate, 1e-12, 1e9)
         known = self.schedule in ("constant", "cosine")
-        expect(known, "The recipe's schedule", self.schedule, "'constant' or 'cosine'")
+        self._expect("schedule", known, "'constant' or 'cosine'")
         expect_number("The recipe's weight_decay", self.weight_decay, 0, 1)
         expect_number("The recipe's label_smoothing", self.label_smoothing, 0, 0.99)
-        several = isinstance(self.augmentations, tuple)
-        wanted = "a tuple of names, such as ('flip',)"
-        expect(several, "The recipe's augmentations", self.augmentations, wanted)
+        names = isinstance(self.augmentations, tuple)
+        self._expect("augmentations", names, "a tuple of names, such as ('flip',)")
+
+    def _expect(self, field, fits, wanted):
+        expect(fits, f"The recipe's {field}", getattr(self, field), wanted)
 
 
 def expect_file_name(what, value):
     """Raise UserError unless `value` can be the name of a file on any system."""
     fits = isinstance(value, str) and re.fullmatch(FILE_NAME, value)
-    expect(fits, what, value, FILE_NAME_WANTED)
+    wanted = "up to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit"
+    expect(fits, what, value, wanted)
 
 
 def _plain(value):

@@ -5,7 +5,6 @@ import json
 import os
 import platform
 from dataclasses import asdict
-from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +15,6 @@ from fmnist_utils.errors import UserError, as_path, expect
 from fmnist_utils.model import build, probabilities
 from fmnist_utils.recipes import Recipe, expect_file_name
 
-SAVED_MODELS = "saved_model"
 # The same network answers a little differently on another machine: numbers of 32 bits differ by up
 # to 0.003 as a GPU multiplies them, numbers of 16 bits by up to 0.024 (both measured).
 TOLERANCE = 0.01
@@ -33,7 +31,7 @@ class Saved(NamedTuple):
 def save(directory, name, recipe, model, results):
     """Write `name.keras` (no optimizer) and `name.json`: recipe, `results`, versions, SHA-256.
 
-    Raises UserError where that cannot be done; then both files are as they were before.
+    Raises UserError where that cannot be done; the files that were there before stay.
     """
     folder = as_path(directory, "The directory")
     expect_file_name("The name", name)
@@ -64,12 +62,12 @@ def save(directory, name, recipe, model, results):
                 path.unlink()
 
 
-def load(name="improved", directory=SAVED_MODELS) -> Saved:
+def load(name="improved", directory="saved_model") -> Saved:
     """Return the network `name` with its results; a name with a folder is a path.
 
-    Raises UserError where a file is missing or damaged, or where the network answers otherwise
-    than when it was saved. The SHA-256 is checked before Keras opens the file, and the network,
-    built from its recipe, takes nothing but arrays from it.
+    Raises UserError if a file is missing or damaged, or if the network does not give the answers
+    that it gave when it was saved. The SHA-256 is checked before Keras opens the file, and the
+    network, built from its recipe, takes nothing but arrays from it.
     """
     stem = as_path(name, "MODEL")
     if not os.path.dirname(name):
@@ -143,8 +141,9 @@ def _without_optimizer(model, recipe):
 
 def _versions():
     """Return the versions of what a network's figures may depend on."""
-    backend = keras.backend.backend()
-    versions = {"python": platform.python_version(), "backend": backend}
-    for package in ("keras", backend, "numpy"):
-        versions[package] = version(package)
-    return versions
+    return {
+        "python": platform.python_version(),
+        "backend": keras.backend.backend(),
+        "keras": keras.__version__,
+        "numpy": np.__version__,
+    }

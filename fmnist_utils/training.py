@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from fmnist_utils.batches import Batches, one_hot, steps_per_epoch
-from fmnist_utils.checkpoint import Checkpoint, State, told_in_a_sentence
+from fmnist_utils.checkpoint import Checkpoint, State, disk_errors_explained
 from fmnist_utils.data import Splits, check
 from fmnist_utils.errors import expect, expect_whole
 from fmnist_utils.identity import expect_unedited, settings
@@ -23,7 +23,7 @@ class Run(NamedTuple):
     """What a training produced."""
 
     model: keras.Model  # with the weights of the best epoch
-    history: dict  # loss, accuracy, val_loss and val_accuracy: a list of a value an epoch
+    history: dict  # loss, accuracy, val_loss and val_accuracy: lists with one value per epoch
     best_epoch: int  # counted from 1
 
 
@@ -32,7 +32,7 @@ def train(recipe, splits, run_dir, seed=0) -> Run:
 
     The last two states are kept in `run_dir`: a call with the same arguments continues there, and
     ends in the same weights as a training that was never stopped. Losses are cross-entropies in
-    nats, the training's with the labels as smoothed. Raises UserError for what cannot be trained,
+    nats; the training loss uses the smoothed labels. Raises UserError for what cannot be trained,
     and Stopped, which is a KeyboardInterrupt, after Ctrl-C.
     """
     expect(isinstance(recipe, Recipe), "The recipe", recipe, "a `recipes.Recipe`")
@@ -44,7 +44,7 @@ def train(recipe, splits, run_dir, seed=0) -> Run:
     backend = keras.backend.backend()
     dtype = keras.config.dtype_policy().name
     checkpoint = Checkpoint(run_dir, settings(recipe, splits, seed, backend, dtype))
-    with told_in_a_sentence(run_dir), noted_interrupts() as interrupts:
+    with disk_errors_explained(run_dir), noted_interrupts(run_dir) as interrupts:
         state = fit(recipe, splits, int(seed), checkpoint, interrupts)
     best = build(recipe)
     best.set_weights(state.best)
@@ -64,7 +64,7 @@ def fit(recipe, splits, seed, checkpoint, interrupts) -> State:
         steps_per_execution=steps_per_execution(steps),
         jit_compile=jit_compile(),
     )
-    network.optimizer.build(network.trainable_variables)
+    network.optimizer.build(network.trainable_variables)  # a state has its variables, too
 
     variables = network.weights + network.optimizer.variables
     state = checkpoint.read(network.weights, variables)
@@ -93,12 +93,12 @@ def fit(recipe, splits, seed, checkpoint, interrupts) -> State:
         initial_epoch=epochs_done,
         epochs=recipe.epochs,
         validation_data=(splits.validation.images, one_hot(splits.validation.labels)),
-        validation_batch_size=1000,
+        validation_batch_size=1000,  # larger batches are faster, and change nothing here
         callbacks=[
             SeedDropout(seed),
             StopInTime(interrupts, recipe.learning_rate),
             keep_best,
-            Progress(state.history),
+            Progress(state.history),  # the last: it shows what `keep_best` has added
         ],
         verbose=0,
     )
@@ -120,7 +120,7 @@ def adam(recipe, steps):
             warmup_target=recipe.learning_rate,
             warmup_steps=warmup_steps,
         )
-    return keras.optimizers.Adam(rate, weight_decay=recipe.weight_decay or None)
+    return keras.optimizers.Adam(rate, weight_decay=recipe.weight_decay or None)  # None: no decay
 
 
 def steps_per_execution(steps):
@@ -135,7 +135,7 @@ def steps_per_execution(steps):
 
 
 def jit_compile():
-    """Return Keras' own choice, but for TensorFlow on a CPU: XLA was measured slower there."""
+    """Return False for TensorFlow on a CPU, where XLA was measured to be slower; else "auto"."""
     on_tensorflow = keras.backend.backend() == "tensorflow"
     if on_tensorflow and not keras.distribution.list_devices("gpu"):
         return False

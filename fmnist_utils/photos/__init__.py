@@ -12,7 +12,7 @@ from fmnist_utils.photos.cutout import Prepared, prepare
 from fmnist_utils.photos.files import list_pictures
 from fmnist_utils.photos.reading import PhotoError, printable, read
 
-SURE = 0.6  # on real photos, 51 % of the improved network's answers are right below it, 84 % above
+SURE = 0.6  # of `improved`'s answers about photos, 51 % are right below this, 84 % above it
 
 
 class Classified(NamedTuple):
@@ -28,7 +28,7 @@ class Classified(NamedTuple):
 
 
 def classify(model, sources) -> list[Classified]:
-    """Classify the pictures in `sources`: whatever `read` takes, a folder, a pattern, or many.
+    """Classify pictures: whatever `read` takes, a folder, a pattern, or a list of these.
 
     A pattern is a path with *, ? or **. A picture that cannot be read is an item with `error` set.
     Raises UserError if there is no picture at all.

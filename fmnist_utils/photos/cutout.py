@@ -1,4 +1,4 @@
-"""Cut a garment out of a photo, and make of it what the network knows: the dataset's pictures."""
+"""Cut a garment out of a photo, and make it look like the dataset's pictures."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -23,14 +23,15 @@ def prepare(image) -> Prepared:
     """Turn an RGB `image` into the network's input: the garment alone, white on black.
 
     The garment is cut out; then come the steps of the dataset's authors (arXiv 1708.07747, section
-    2): trim, grey, longest edge to 28, sharpen, centre in a square, negate. A picture that looks
-    like one of the dataset is only scaled to 28 × 28.
+    2): trim, grey, longest edge to 28, sharpen (on a plain background only), centre in a square,
+    negate. There are several views, narrower, wider and mirrored; dark ones are brightened. A
+    picture that looks like one of the dataset is only scaled to 28 × 28.
     """
     if _is_from_dataset(image):
         view = np.asarray(image.convert("L").resize(SIZE, Image.BOX))
         return Prepared(view[np.newaxis, ..., np.newaxis], _stages(image, image, view), "")
     photo, mask, plain = _find_garment(image)
-    kept = mask if mask.any() else ~mask
+    kept = mask if mask.any() else ~mask  # the whole photo, if no garment was found
     cut = Image.fromarray(np.where(kept[..., np.newaxis], photo, np.uint8(255)))
     box = Image.fromarray(kept).getbbox()
     views = _make_views(cut.crop(box).convert("L"), plain)

@@ -73,7 +73,7 @@ def _what_is_wrong(error):
     if isinstance(error, Image.DecompressionBombError):
         return f"has more than {MAX_PIXELS // 10**6} megapixels; give a smaller one"
     if isinstance(error, UnidentifiedImageError):
-        return "is not a picture that can be read, or a drawing (SVG); save it as JPEG or PNG"
+        return "is not a picture that can be read (SVG drawings are not); save it as JPEG or PNG"
     return f"is damaged or cannot be read ({error!s:.200}); copy it from its source again"
 
 
@@ -131,7 +131,7 @@ def _from_bytes(content):
 def _without_metadata(content):
     """Return a PNG or JPEG without its metadata: where they are damaged, Pillow refuses it."""
     if content.startswith(b"\xff\xd8\xff"):
-        # A JPEG's application segments become comments, but for Exif's, and Adobe's about colours.
+        # A JPEG's application segments become comments, except Exif's, and Adobe's about colours.
         return re.sub(rb"\xff[\xe0\xe2-\xed\xef]", b"\xff\xfe", content)
     if not content.startswith(PNG):
         return content
@@ -176,7 +176,7 @@ def _from_array(array):
 
 
 def _in_8_bits(array):
-    """Return the array with its values scaled to 0...255; a few stray ones change nothing."""
+    """Return the array with its values scaled to 0...255; a few outliers are ignored."""
     low, high = np.percentile(array.astype(np.float64), (0.5, 99.5))
     large_enough = [white for white in WHITES if high <= 1.05 * white]
     white = min(large_enough, default=high)
