@@ -9,12 +9,10 @@ from nbclient import execute
 from nbclient.exceptions import CellExecutionError
 
 from docs.execute import ROOT, code_cells, outputs, read
-from fmnist_utils import model, store
-from run import parameters
-from tests.conftest import copy_project, run_python
+from tests.conftest import copy_project
 
 ON_COLAB = ["drive-files/clothes", "drive-files", "content/clothes", "content"]
-ELSEWHERE = [".", "content/fmnist_utils", "kaggle/input/somebody/clothes"]  # VS Code's folder, too
+ELSEWHERE = ["content/fmnist_utils", "kaggle/input/somebody/clothes"]  # VS Code's folder, too
 
 
 @pytest.fixture
@@ -28,23 +26,25 @@ def machine(tmp_path, monkeypatch):
     return tmp_path
 
 
-def run_on_colab(name, machine, cells, added="", first="import google.colab"):
-    """Execute the first code `cells` of a notebook in /content; return their outputs as JSON."""
+def run_first_cells(name, machine, count, on_colab=True):
+    """Execute the first code cells of a notebook in /content; return their outputs as JSON."""
     notebook = read(name)
-    parameters(notebook).source += "\n" + added
-    notebook.cells = [nbformat.v4.new_code_cell(first), *code_cells(notebook)[:cells]]
+    notebook.cells = code_cells(notebook)[:count]
+    if on_colab:
+        loaded = nbformat.v4.new_code_cell("import google.colab")  # as Colab itself does
+        notebook.cells.insert(0, loaded)
     for cell in notebook.cells:
-        for place in ("content", "kaggle"):
-            cell.source = cell.source.replace(f'"/{place}', f'"{machine}/{place}')
+        cell.source = cell.source.replace('"/content', f'"{machine}/content')
+        cell.source = cell.source.replace('"/kaggle', f'"{machine}/kaggle')
+        cell.source = cell.source.replace("UPLOAD = False", "UPLOAD = True")
     execute(notebook, machine / "content", kernel_name="python3")
     return json.dumps(outputs(notebook.cells))
 
 
-@pytest.mark.parametrize("where", [*ON_COLAB, *ELSEWHERE])
+@pytest.mark.parametrize("where", ON_COLAB + ELSEWHERE)
 def test_the_package_is_found(where, machine):
     copy_project(machine / where)
-    first = "import google.colab" if where in ON_COLAB else ""  # which Colab itself does
-    printed = run_on_colab("train.ipynb", machine, cells=2, first=first)
+    printed = run_first_cells("train.ipynb", machine, 2, where in ON_COLAB)
     place = where.replace("drive-files", "content/drive/MyDrive")
     assert where == "content" or f"Working in {os.path.realpath(machine / place)}" in printed
     assert ("Mounted" in printed) == ("MyDrive" in place)
@@ -52,32 +52,18 @@ def test_the_package_is_found(where, machine):
 
 def test_without_the_package_one_sentence_says_what_to_do(machine):
     with pytest.raises(CellExecutionError, match="fmnist_utils is not here, nor in Drive"):
-        run_on_colab("train.ipynb", machine, cells=1)
-    train = code_cells(read("train.ipynb"))
-    inference = code_cells(read("inference.ipynb"))
-    assert [cell.source for cell in train[:2]] == [cell.source for cell in inference[:2]]
+        run_first_cells("train.ipynb", machine, 1)
 
 
 def test_two_copies_are_told_apart_in_one_sentence(machine):
-    for name in ("clothes", "copy of clothes"):
-        copy_project(machine / "drive-files" / name)
+    copy_project(machine / "drive-files/clothes")
+    copy_project(machine / "drive-files/copy of clothes")
     with pytest.raises(CellExecutionError, match=r"keep one of \['.*/copy of clothes/fmn"):
-        run_on_colab("train.ipynb", machine, cells=1)
+        run_first_cells("train.ipynb", machine, 1)
 
 
 def test_an_uploaded_photo_is_classified(machine):
     copy_project(machine / "content/clothes")
-    shown = run_on_colab("inference.ipynb", machine, cells=8, added="UPLOAD = True")
+    shown = run_first_cells("inference.ipynb", machine, 8)
     assert "trousers-on-wood.jpg" in shown
     assert "boot-on-a-plain-wall.jpg" not in shown
-
-
-def test_a_network_that_another_process_saved_opens(few, tmp_path):
-    code = "import sys; from fmnist_utils import recipes, store; "
-    code += "network = store.load('compact').model; "
-    code += "store.save(sys.argv[1], 'mine', recipes.COMPACT, network, {})"
-    assert run_python(code, tmp_path).returncode == 0
-    mine = store.load("mine", tmp_path).model
-    shipped = store.load("compact", ROOT / "saved_model").model
-    ours = model.probabilities(mine, few.test.images)
-    assert (ours == model.probabilities(shipped, few.test.images)).all()
