@@ -2,12 +2,10 @@
 
     python -m benchmarks.ablation compact --epochs 10 --seeds 0 1
     python -m benchmarks.ablation compact --epochs 30 --seeds 0 1 --changes "without shift"
-    python -m benchmarks.ablation baseline --epochs 3 --seeds 0
 
 Each ingredient that the recipe has is left out, each augmentation that it lacks is added. The
-`baseline` is trained with other constant learning rates. The figures are those of the validation
-images. They are printed, and added to `benchmarks/ablation.json`. A run that is finished in `runs/`
-is not trained again.
+figures are the accuracies on the validation images. They are printed, and added to
+`benchmarks/ablation.json`. A run that is finished in `runs/` is not trained again.
 """
 
 import argparse
@@ -18,23 +16,16 @@ from pathlib import Path
 from fmnist_utils import data, training
 from fmnist_utils.augment import AUGMENTATIONS
 from fmnist_utils.identity import run_directory
-from fmnist_utils.recipes import BASELINE, RECIPES
+from fmnist_utils.recipes import RECIPES
 
 REPORT = Path("benchmarks/ablation.json")
-
-
-def learning_rates():
-    """Return the baseline with other learning rates, each under the name of its change."""
-    changes = {}
-    for rate in (1e-3, 1e-1, 1e-2, 3e-4, 1e-4):
-        changes[f"learning rate {rate:g}"] = replace(BASELINE, learning_rate=rate)
-    return changes
 
 
 def ingredients(recipe):
     """Return `recipe` with one ingredient changed at a time, under the name of its change."""
     changes = {
         "the recipe": recipe,
+        "learning rate 0.0003": replace(recipe, learning_rate=0.0003),
         "constant learning rate": replace(recipe, schedule="constant", learning_rate=1e-3),
         "without label smoothing": replace(recipe, label_smoothing=0.0),
         "without weight decay": replace(recipe, weight_decay=0.0),
@@ -51,24 +42,18 @@ def ingredients(recipe):
     return changes
 
 
-def measure(recipe, splits, seed):
-    """Train `recipe`, and return its best epoch's validation accuracy and loss."""
-    run = training.train(recipe, splits, run_directory(recipe, seed), seed)
-    best = run.best_epoch - 1
-    return {"accuracy": run.history["val_accuracy"][best], "loss": run.history["val_loss"][best]}
-
-
 def main(name, epochs, seeds, wanted):
     splits = data.load()
-    changes = learning_rates() if name == "baseline" else ingredients(RECIPES[name])
+    changes = ingredients(replace(RECIPES[name], epochs=epochs))
     report = json.loads(REPORT.read_text())
     rows = report.setdefault(f"{name}, {epochs} epochs", {})
     for change in wanted or changes:
-        recipe = replace(changes[change], epochs=epochs)
+        recipe = changes[change]
         by_seed = rows.setdefault(change, {})
         for seed in seeds:
-            by_seed[str(seed)] = measure(recipe, splits, seed)
-            print(f"{change}, seed {seed}: {by_seed[str(seed)]}")
+            run = training.train(recipe, splits, run_directory(recipe, seed), seed)
+            by_seed[str(seed)] = run.history["val_accuracy"][run.best_epoch - 1]
+            print(f"{change}, seed {seed}: {by_seed[str(seed)]:.4f}")
             REPORT.write_text(json.dumps(report, indent=1) + "\n")
 
 

@@ -29,12 +29,11 @@ EPOCHS = 6
 EVERYTHING = replace(COMPACT, epochs=EPOCHS, augmentations=list(AUGMENTATIONS))
 RECIPES = {"baseline": replace(BASELINE, epochs=EPOCHS), "everything": EVERYTHING}
 CALLS = ("open", "os.mkdir", "os.rename", "os.remove")  # as Python's audit names them
-LAST_CALL = 24  # of a training that is not interrupted
 processes = multiprocessing.get_context("forkserver")
 processes.set_forkserver_preload(["fmnist_utils.training"])  # imported once, for all processes
 
 
-def child(name, folder, fatal_call, begins):
+def child(name, folder, fatal_call):
     """Train in `folder`; be killed just before the call there of that number (0: never)."""
     few = [data.Split(split.images[:320], split.labels[:320]) for split in data.load()]
     splits = data.Splits(few[0], few[1], few[2])
@@ -48,17 +47,14 @@ def child(name, folder, fatal_call, begins):
                 os.kill(os.getpid(), signal.SIGKILL)
 
     sys.addaudithook(count_calls)
-    begins.send("begins")
     sys.stdout = io.StringIO()  # no lines of a hundred trainings
     training.train(RECIPES[name], splits, folder)
 
 
 def start(name, folder, fatal_call=0):
-    """Start `child` as a process of its own, and return it when its training begins."""
-    begun, begins = processes.Pipe(duplex=False)
-    process = processes.Process(target=child, args=(name, folder, fatal_call, begins))
+    """Start `child` as a process of its own."""
+    process = processes.Process(target=child, args=(name, folder, fatal_call))
     process.start()
-    begun.recv()
     return process
 
 
@@ -118,10 +114,9 @@ def differences(one, other):
 
 def random_moments():
     """Yield calls and shares of the whole time, as `survive` takes them, without end."""
-    generator = random.Random(0)
     while True:
-        yield generator.randint(1, LAST_CALL)
-        yield generator.random()
+        yield random.randint(1, 24)  # an uninterrupted training makes 24 calls
+        yield random.uniform(0.5, 1)  # the first half goes by before the first epoch
 
 
 def main(kills):

@@ -30,18 +30,17 @@ CHANGES = read("benchmarks/ablation.json")
 SHORT = "compact, 10 epochs"
 FULL = "compact, 30 epochs"
 RATES = "baseline, 3 epochs"
-INGREDIENTS = [SHORT, "compact, 15 epochs", FULL]
 TRIED = [SHORT, "compact, 15 epochs", FULL, "improved, 30 epochs"]
 LONGER = ["compact, 60 epochs", "compact, 100 epochs", "improved, 30 epochs", "improved, 60 epochs"]
 # The original's list of improvements, and the changes to compare: without each of them, and with.
 IMPROVEMENTS = [
     ("random crop", SHORT, "without shift", "the recipe"),
-    ("random crop, over 30 epochs", FULL, "without shift", "the recipe"),
+    ("random crop", FULL, "without shift", "the recipe"),
     ("Gaussian noise", SHORT, "the recipe", "with gaussian_noise"),
     ("salt and pepper", SHORT, "the recipe", "with salt_and_pepper"),
     ("histogram changes", SHORT, "the recipe", "with tone"),
     ("a learning rate that rises and falls", SHORT, "constant learning rate", "the recipe"),
-    ("a learning rate of 0.0003", RATES, "learning rate 0.001", "learning rate 0.0003"),
+    ("a constant learning rate of 0.0003", RATES, "the recipe", "learning rate 0.0003"),
 ]
 
 
@@ -102,43 +101,25 @@ def photos_table():
     measured = read("benchmarks/photos.json")
     count = sum(measured["photos"].values()) - measured["photos"]["shoes"]
     table = {}
-    for name in RECIPES:
+    for name, ways in measured["accuracy"].items():
         rows = {}
-        for way, accuracy in measured["accuracy"][name].items():
+        for way, accuracy in ways.items():
             way = way.replace("here", "prepared by `photos.prepare`")
             rows[f"{count} photos, {way}"] = percent(accuracy["mean of the garments"], 1)
-        for way, accuracy in measured["test images"][name].items():
-            rows[f"for comparison: test images {way}"] = percent(accuracy, 1)
         table[f"`{name}`"] = rows
     return table
 
 
 def speed_table():
-    times = read("benchmarks/speed.json")
-    rates = read("benchmarks/cluster.json")["pictures a second"]
-    rows = {}
-    for title in ("seconds for an epoch of `baseline`", "milliseconds for one image"):
-        for way, measured in times[title].items():
-            rows[f"{title}, {way}"] = f"{median(measured):.3g}"
-    for way, rate in rates.items():
-        rows[f"pictures a second, {way}"] = f"{rate:.1f}"
-    for cores, name in ((1, "1 core"), (10, "10 cores"), (100, "100 cores")):
-        hours = 1e6 / (rates["Ray, two workers"] / 2 * cores) / 3600
-        title = f"hours for a million pictures on {name}, estimated from two workers"
-        rows[title] = f"{hours:.2g}"
+    measured = read("benchmarks/speed.json")["measured"]
+    rows = {row: f"{median(figures):.3g}" for row, figures in measured.items()}
     return {"measured": rows}
-
-
-def accuracies(title, change):
-    """Return the validation accuracy of one change, by seed."""
-    return {seed: figures["accuracy"] for seed, figures in CHANGES[title][change].items()}
 
 
 def points(title, change):
     """Return what a change brings over the seeds that it was tried with, in points of accuracy."""
-    changed = accuracies(title, change)
-    recipe = accuracies(title, "the recipe")
-    before = mean(recipe[seed] for seed in changed)
+    changed = CHANGES[title][change]
+    before = mean(CHANGES[title]["the recipe"][seed] for seed in changed)
     text = f"{100 * (mean(changed.values()) - before):+.2f}"
     return f"{text} (one seed)" if len(changed) == 1 else text
 
@@ -147,7 +128,7 @@ def changes_table(titles, added):
     """Return what changes to the recipes bring: those that add something, or all others."""
     table = {}
     for title in titles:
-        rows = {"the recipe": percent(mean(accuracies(title, "the recipe").values()))}
+        rows = {"the recipe": percent(mean(CHANGES[title]["the recipe"].values()))}
         for change in CHANGES[title]:
             if change != "the recipe" and change.startswith("with ") == added:
                 rows[change] = points(title, change)
@@ -166,20 +147,20 @@ def ensemble_table():
 
 def improvements():
     """Return each improvement with the accuracy without it and with it, as CSV."""
-    lines = ["improvement,without,with,brought"]
+    lines = ["improvement,measured with,without,with,brought"]
     for name, title, without, improved in IMPROVEMENTS:
-        before = mean(accuracies(title, without).values())
-        after = mean(accuracies(title, improved).values())
-        lines.append(comparison(name, before, after))
+        before = mean(CHANGES[title][without].values())
+        after = mean(CHANGES[title][improved].values())
+        lines.append(comparison(name, title, before, after))
     before = mean(of_seeds("baseline", "accuracy"))
     for name in ("compact", "improved"):
         after = mean(of_seeds(name, "accuracy"))
-        lines.append(comparison(f"`{name}` instead of `baseline`, test images", before, after))
+        lines.append(comparison(f"{name} instead of baseline", "test images", before, after))
     return "\n".join(lines) + "\n"
 
 
-def comparison(name, before, after):
-    return f'"{name}",{before:.2%},{after:.2%},{after - before:+.2%}'
+def comparison(name, basis, before, after):
+    return f'{name},"{basis}",{before:.2%},{after:.2%},{after - before:+.2%}'
 
 
 def draw_recipes(path):
@@ -203,12 +184,9 @@ def draw_recipes(path):
 
 def markdown(table):
     """Return a table as lines of Markdown; a cell that is missing stays empty."""
-    columns = list(table)
-    lines = ["|  | " + " | ".join(columns) + " |", "| --- " * (1 + len(columns)) + "|"]
-    frame = pd.DataFrame(table, dtype=object).fillna("")
-    for row in frame.index:
-        cells = [str(frame.loc[row, column]) for column in columns]
-        lines.append(f"| {row} | " + " | ".join(cells) + " |")
+    lines = ["|  | " + " | ".join(table) + " |", "| --- " * (1 + len(table)) + "|"]
+    for row, cells in pd.DataFrame(table, dtype=object).fillna("").iterrows():
+        lines.append(f"| {row} | " + " | ".join(cells.astype(str)) + " |")
     return "\n".join(lines)
 
 
@@ -216,11 +194,9 @@ def filled(path, tables):
     """Return the text of a document with each table between its markers."""
     text = (ROOT / path).read_text()
     for name, table in tables.items():
-        start = f"<!-- {name} -->"
-        end = f"<!-- /{name} -->"
-        before, rest = text.split(start)
-        _, after = rest.split(end)
-        text = f"{before}{start}\n{markdown(table)}\n{end}{after}"
+        before, rest = text.split(f"<!-- {name} -->")
+        _, after = rest.split(f"<!-- /{name} -->")
+        text = f"{before}<!-- {name} -->\n{markdown(table)}\n<!-- /{name} -->{after}"
     return text
 
 
@@ -229,7 +205,7 @@ def documents():
     readme = {"results": results_table(), "photos": photos_table(), "speed": speed_table()}
     card = {
         "figures": card_table(),
-        "ingredients": changes_table(INGREDIENTS, added=False),
+        "ingredients": changes_table([SHORT, "compact, 15 epochs", FULL], added=False),
         "longer": changes_table(LONGER, added=False),
         "tried": changes_table(TRIED, added=True),
         "ensemble": ensemble_table(),

@@ -18,19 +18,17 @@ from fmnist_utils.recipes import RECIPES
 
 def main(recipe, seeds, directory):
     splits = data.load()
+    models = []
     records = []
-    best = None
     for seed in seeds:
-        run_dir = run_directory(recipe, seed)
-        model, record = trained(recipe, seed, splits, run_dir)
+        model, record = trained(recipe, seed, splits, run_directory(recipe, seed))
+        models.append(model)
         records.append(record)
-        if best is None or record["validation"]["loss"] < best["validation"]["loss"]:
-            best = record
-            best_model = model
-    results = best.copy()
-    if len(records) > 1:
-        results["seeds"] = records
-    store.save(directory, recipe.name, recipe, best_model, results)
+    losses = [record["validation"]["loss"] for record in records]
+    best = losses.index(min(losses))
+    results = records[best].copy()
+    results["seeds"] = records
+    store.save(directory, recipe.name, recipe, models[best], results)
     print(table(records))
 
 
@@ -49,14 +47,9 @@ def trained(recipe, seed, splits, run_dir):
 
 def table(records):
     """Return the figures of each seed, their mean and their standard deviation, as text."""
-    columns = {
-        "seed": [record["seed"] for record in records],
-        "best epoch": [record["best_epoch"] for record in records],
-        "validation loss": [record["validation"]["loss"] for record in records],
-        "test accuracy": [record["test"]["accuracy"] for record in records],
-    }
-    seeds = pd.DataFrame(columns).set_index("seed")
-    both = pd.concat([seeds, seeds.agg(["mean", "std"])])
+    seeds = pd.json_normalize(records).set_index("seed")
+    figures = seeds[["best_epoch", "validation.loss", "test.accuracy"]]
+    both = pd.concat([figures, figures.agg(["mean", "std"])])
     return both.round(4).to_string()
 
 

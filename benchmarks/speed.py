@@ -4,8 +4,8 @@
 
 An epoch of the baseline on all training images is timed twice: with `training.train`, and with
 Keras' `fit` alone, as most notebooks have it. Both validate; `training.train` also saves the state.
-Then one image is classified with the network's own two methods, and with LiteRT. Prints the
-medians, and writes `benchmarks/speed.json`.
+Then one image is classified with the network's own two methods, and with LiteRT, and the sample
+photos with `photos.classify`. Prints the medians, and writes `benchmarks/speed.json`.
 """
 
 import json
@@ -21,7 +21,7 @@ from statistics import median
 import keras
 from ai_edge_litert.interpreter import Interpreter
 
-from fmnist_utils import data, store, training
+from fmnist_utils import data, photos, store, training
 from fmnist_utils.model import build
 from fmnist_utils.recipes import BASELINE
 
@@ -71,31 +71,40 @@ def lite(network):
     return interpreter.get_signature_runner()
 
 
-def milliseconds(network, image):
-    """Return what each way to classify one image takes, measured eleven times after a warm-up."""
-    names = {"network": network, "lite": lite(network), "image": image}
-    measured = {}
-    for way, call in CALLS.items():
-        seconds = timeit.repeat(call, globals=names, number=20, repeat=12)
-        measured[way] = [1000 * each / 20 for each in seconds[1:]]
-    return measured
+def milliseconds(call, names):
+    """Return what a `call` takes, measured eleven times after a warm-up."""
+    seconds = timeit.repeat(call, globals=names, number=20, repeat=12)
+    return [1000 * each / 20 for each in seconds[1:]]
+
+
+def pictures_a_second(network):
+    """Return how many of the sample photos `photos.classify` does in a second, in each round."""
+    files = list(Path("sample_photos").glob("*.jpg")) * 10
+    names = {"classify": photos.classify, "network": network, "files": files}
+    seconds = timeit.repeat("classify(network, files)", globals=names, number=1, repeat=ROUNDS)
+    return [len(files) / each for each in seconds]
 
 
 def main():
     splits = data.load()
-    epochs = {"`training.train`": [], "`fit` alone": []}
+    train = []
+    fit = []
     for _ in range(ROUNDS):
-        epochs["`training.train`"].append(epoch_of_train(splits))
-        epochs["`fit` alone"].append(epoch_of_fit(splits))
-    image = splits.test.images[:1]
-    report = {
-        "seconds for an epoch of `baseline`": epochs,
-        "milliseconds for one image": milliseconds(store.load("baseline").model, image),
+        train.append(epoch_of_train(splits))
+        fit.append(epoch_of_fit(splits))
+    measured = {
+        "seconds for an epoch of `baseline`, `training.train`": train,
+        "seconds for an epoch of `baseline`, `fit` alone": fit,
     }
-    for title, ways in report.items():
-        for way, times in ways.items():
-            print(f"{title}, {way}: {median(times):.3g}")
-    report["machine"] = {name: version(name) for name in ("keras", "tensorflow", "ai-edge-litert")}
+    network = store.load("baseline").model
+    names = {"network": network, "lite": lite(network), "image": splits.test.images[:1]}
+    for way, call in CALLS.items():
+        measured[f"milliseconds for one image, {way}"] = milliseconds(call, names)
+    measured["pictures a second, `photos.classify`"] = pictures_a_second(network)
+    for title, figures in measured.items():
+        print(f"{title}: {median(figures):.3g}")
+    versions = {name: version(name) for name in ("keras", "tensorflow", "ai-edge-litert")}
+    report = {"measured": measured, "versions": versions}
     Path("benchmarks/speed.json").write_text(json.dumps(report, indent=1) + "\n")
 
 

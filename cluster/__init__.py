@@ -17,29 +17,26 @@ from pyarrow import ArrowInvalid
 from fmnist_utils.errors import UserError
 
 
-def start(address, threads):
-    """Connect to the Ray cluster at `address`, or start Ray on this machine if that is None.
+def start(address):
+    """Connect to the Ray cluster at `address`, or start Ray on this machine if that is "local".
 
-    Our packages travel to the machines; what they import has to be installed there. TensorFlow has
-    that many `threads` in each worker.
+    Our packages travel to the machines; what they import has to be installed there.
     """
     root = Path(__file__).parent.parent
-    packages = [root / "fmnist_utils", root / "benchmarks", root / "cluster"]
     environment = {
-        "py_modules": [str(package) for package in packages],
+        "py_modules": [str(root / name) for name in ("benchmarks", "cluster", "fmnist_utils")],
         "env_vars": {
-            "TF_NUM_INTRAOP_THREADS": str(threads),
+            "TF_NUM_INTRAOP_THREADS": "1",  # there is a worker for each CPU
             "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # workers may share a GPU
         },
     }
-    address = address or "local"
     ray.init(address, runtime_env=environment, log_to_driver=False, logging_level="ERROR")
 
 
 def command_line(main, parser):
     """Call `main` with the arguments of the command line; what is wrong is told in a sentence."""
-    parser.add_argument("--address", help="the cluster's; without it, Ray starts on this machine")
+    parser.add_argument("--address", default="local", help="the cluster's, or this machine alone")
     try:
         main(parser.parse_args())
     except (UserError, OSError, ArrowInvalid) as error:  # the last two: a place or an address
-        sys.exit(str(error))
+        sys.exit(str(getattr(error, "cause", error)))  # Ray gives a worker's error as a cause

@@ -1,6 +1,6 @@
 """Classify any number of pictures, on this machine or on many, with Ray.
 
-    python -m cluster.classify SOURCE OUTPUT --workers 8 --address auto
+    python -m cluster.classify SOURCE OUTPUT --address auto
 
 SOURCE is a folder, a pattern ("photos/**/*.jpg") or a bucket's address (s3://bucket/photos), OUTPUT
 a folder that all machines share, or an address. It gets Parquet files with a row for each picture:
@@ -98,18 +98,16 @@ def main(chosen):
     print(f"{len(files):,} pictures of {chosen.source} are not in {chosen.output} yet", flush=True)
     if not files:
         return
-    start(chosen.address, threads=1)
-    cpus = ray.cluster_resources().get("CPU", 1)
-    workers = max(1, chosen.workers or int(cpus))
-    share = BOOKED * cpus / workers  # the same to read and to classify: so Ray makes it one step
-    context = ray.data.DataContext.get_current()
-    context.max_consecutive_actor_init_deaths = -1  # a machine may die while workers start
+    start(chosen.address)
+    workers = int(ray.cluster_resources().get("CPU", 1))
+    # A machine may die while workers start.
+    ray.data.DataContext.get_current().max_consecutive_actor_init_deaths = -1
     rows = ray.data.read_binary_files(
         sorted(files),
         filesystem=system,
         include_paths=True,
         override_num_blocks=max(len(files) // 500, min(len(files), 8 * workers)),
-        num_cpus=share,
+        num_cpus=BOOKED,
     )
     rows = rows.map_batches(
         Classifier,
@@ -117,7 +115,7 @@ def main(chosen):
         batch_format="pandas",
         batch_size=None,  # a whole block, of which one file is written
         compute=ray.data.ActorPoolStrategy(size=workers),
-        num_cpus=share,
+        num_cpus=BOOKED,  # the same as for reading: so Ray makes it one step
     )
     rows.write_parquet(folder, filesystem=target, ray_remote_args={"num_cpus": BOOKED})
 
@@ -127,5 +125,4 @@ if __name__ == "__main__":
     parser.add_argument("source")
     parser.add_argument("output")
     parser.add_argument("--model", default="improved", help="a name in saved_model, or a path")
-    parser.add_argument("--workers", type=int, help="if not given, as many as there are CPUs")
     command_line(main, parser)

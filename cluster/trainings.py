@@ -7,7 +7,6 @@ training continues after its last whole epoch, and ends in the weights that it w
 """
 
 import argparse
-import sys
 from dataclasses import replace
 
 import ray
@@ -17,7 +16,7 @@ from cluster import command_line, start
 from fmnist_utils import data
 from fmnist_utils.errors import as_path
 from fmnist_utils.identity import run_directory
-from fmnist_utils.recipes import recipe_named
+from fmnist_utils.recipes import RECIPES
 
 
 @ray.remote(max_retries=-1)  # where a machine dies; an error ends a training
@@ -28,35 +27,24 @@ def record(recipe, seed, splits, runs):
 
 
 def main(chosen):
-    recipes = [recipe_named(name) for name in chosen.recipes]
     runs = as_path(chosen.runs, "RUNS").absolute()
-    start(chosen.address, threads=chosen.cpus)
+    start(chosen.address)
     splits = ray.put(data.load())
-    task = record.options(num_cpus=chosen.cpus, num_gpus=chosen.gpus)
+    task = record.options(num_gpus=chosen.gpus)
     started = {}
-    for recipe in recipes:
+    for name in chosen.recipes:
+        recipe = RECIPES[name]
         recipe = replace(recipe, epochs=chosen.epochs or recipe.epochs)
-        started[recipe.name] = [task.remote(recipe, seed, splits, runs) for seed in chosen.seeds]
-    failed = []
+        started[name] = [task.remote(recipe, seed, splits, runs) for seed in chosen.seeds]
     for name, tasks in started.items():
-        records = []
-        for each in tasks:
-            try:
-                records.append(ray.get(each))
-            except ray.exceptions.RayTaskError as error:
-                failed.append(f"{name}: {error.cause}")
-        if records:
-            print(f"\n{name}\n{seeds.table(records)}", flush=True)
-    if failed:
-        sys.exit("\n".join(failed))
+        print(f"\n{name}\n{seeds.table(ray.get(tasks))}", flush=True)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--recipes", nargs="+", required=True)
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, required=True)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=int, help="if not given, the recipe's own")
     parser.add_argument("--runs", required=True)
-    parser.add_argument("--cpus", type=int, default=1, help="for each training")
     parser.add_argument("--gpus", type=float, default=0, help="for each training")
     command_line(main, parser)
