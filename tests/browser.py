@@ -35,7 +35,8 @@ ENDED = f"{ERROR} || {NOTEBOOK}.cells.findLast(c => c.cell_type == 'code').execu
 @pytest.fixture(scope="module")
 def browser(tmp_path_factory):
     """Chromium, and JupyterLab with what a user has: short trainings, and no outputs."""
-    folder, settings = tmp_path_factory.mktemp("project"), tmp_path_factory.mktemp("settings")
+    folder = tmp_path_factory.mktemp("project")
+    settings = tmp_path_factory.mktemp("settings")
     chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if not chromium:
         pytest.exit("Chromium is not installed: `apt-get install chromium`, or Chrome.", 1)
@@ -44,7 +45,8 @@ def browser(tmp_path_factory):
         notebook = read(f"{name}.ipynb")
         parameters(notebook).source += f"\n{added}"
         for cell in code_cells(notebook):
-            cell.outputs, cell.execution_count = [], None
+            cell.outputs = []
+            cell.execution_count = None
         nbformat.write(notebook, folder / f"{name}.ipynb")
     (settings / "overrides.json").write_text(json.dumps(SETTINGS))
     command = [sys.executable, "-m", "jupyter", "lab", "--no-browser", "--allow-root"]
@@ -70,7 +72,8 @@ def test_run_all_cells(name, browser):
     assert not page.evaluate(ERROR)
 
     figures = len(pictures(read(f"{name}.ipynb").cells))
-    panel, images = page.locator(".jp-WindowedPanel-outer").first, page.locator(IMAGES)
+    panel = page.locator(".jp-WindowedPanel-outer").first
+    images = page.locator(IMAGES)
     for width in (1280, 800):
         page.set_viewport_size({"width": width, "height": 1000})
         height = panel.evaluate("panel => panel.scrollHeight")

@@ -55,16 +55,11 @@ def damage(path, how):
         path.write_bytes(path.read_bytes()[:-1000])
     elif how == "altered":
         path.write_bytes(gzip.compress(bytes(60_008)))  # as many labels
-    elif how == "swapped":
-        shutil.copy(path.with_name("t10k-labels-idx1-ubyte.gz"), path)
     elif how == "missing":
         path.unlink()
-    elif how == "a folder":
-        path.unlink()
-        path.mkdir()
 
 
-@pytest.mark.parametrize("how", ["truncated", "altered", "swapped", "missing", "a folder"])
+@pytest.mark.parametrize("how", ["truncated", "altered", "missing"])
 def test_a_bad_file_or_download_is_named_with_the_ways_out(folder, how, tmp_path, monkeypatch):
     damage(folder / LABELS, how)
     monkeypatch.setattr(data, "MIRROR", f"file://{folder}/")
@@ -75,12 +70,9 @@ def test_a_bad_file_or_download_is_named_with_the_ways_out(folder, how, tmp_path
     assert not (tmp_path / "keras" / data.CACHE_FOLDER / LABELS).exists()
 
 
-@pytest.mark.parametrize("how", ["truncated", "missing"])
-def test_a_bad_cache_gives_way_to_package_and_download(folder, how, tmp_path, monkeypatch, splits):
+def test_a_bad_cache_gives_way_to_package_and_download(folder, tmp_path, monkeypatch, splits):
     cache = Path(shutil.copytree(folder, tmp_path / "keras" / data.CACHE_FOLDER))
-    damage(cache / LABELS, how)
-    with pytest.raises(UserError, match=f"{LABELS} cannot be read.*cannot be down.*{WAYS_OUT}"):
-        data.load()
+    damage(cache / LABELS, "truncated")
     with monkeypatch.context() as patched:
         patched.setattr(data, "DEBIAN_DIRECTORY", folder)
         assert (data.load().train.labels == splits.train.labels).all()
@@ -104,41 +96,35 @@ def test_another_data_set_of_the_same_form_is_an_edit_of_constants(tmp_path, fol
         old = data.PAYLOAD_SHA256[path.stem]
         new = hashlib.sha256(content).hexdigest()
         edit(tmp_path / "copy/fmnist_utils/data.py", old, new)
-    code = (
-        "import sys; from fmnist_utils import data; splits = data.load(sys.argv[1]); "
-        "print(splits.test.images.sum(axis=(0, 1)).ravel().tolist(), data.CLASS_NAMES[9])"
-    )
+    code = """
+import sys
+from fmnist_utils import data
+images = data.load(sys.argv[1]).test.images
+print(images.sum(axis=(0, 1)).ravel().tolist(), data.CLASS_NAMES[9])
+"""
     printed = run_python(code, folder, folder=tmp_path / "copy").stdout
     columns = splits.test.images.sum(axis=(0, 1)).ravel()
     assert printed.strip() == f"{columns[::-1].tolist()} boot turned round"
 
 
-def bad_splits(good):
-    """Return bad variants of a split, by what the sentence about each says."""
-    images, labels = good
-    return {
+def test_a_bad_split_is_named_by_all_who_take_one(few, tmp_path):
+    images, labels = few.train
+    bad_splits = {
         "float64": data.Split(images / 255, labels),
-        r"\(320, 28, 28\)": data.Split(images[..., 0], labels),
         r"\(0, 28, 28, 1\)": data.Split(images[:0], labels[:0]),
-        r"uint8 \(320, .* from 0 to 255": data.Split(images // 255, labels),
+        "all 0 or 1; give raw pixels": data.Split(images // 255, labels),
         "each of the 5 images": data.Split(images[:5], labels),
-        r"\[-1\]": data.Split(images, labels - 1),
         r"\[10\]; give each .* from 0 to 9": data.Split(images, labels + 1),
         "labels cannot be float64": data.Split(images, labels / 2),
-        r"\(320, 10\)": data.Split(images, np.eye(10, dtype=int)[labels]),
         r"split cannot be uint8 .*Split": images,
     }
-
-
-def test_a_bad_split_is_named_by_all_who_take_one(few, tmp_path):
-    for sentence, bad in bad_splits(few.train).items():
+    for sentence, bad in bad_splits.items():
         with pytest.raises(UserError, match=sentence):
             evaluation.evaluate(None, bad)
-        with pytest.raises(UserError, match=sentence):
-            training.train(BASELINE, few._replace(train=bad), tmp_path)
-        with pytest.raises(UserError, match=sentence):
-            training.train(BASELINE, few._replace(validation=bad), tmp_path)
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(UserError, match="split cannot be"):
+        training.train(BASELINE, few._replace(train=bad), tmp_path)
+    with pytest.raises(UserError, match="split cannot be"):
+        training.train(BASELINE, few._replace(validation=bad), tmp_path)
 
 
 def test_importing_data_imports_neither_keras_nor_scikit_learn():
@@ -146,39 +132,31 @@ def test_importing_data_imports_neither_keras_nor_scikit_learn():
     assert run_python(code).stdout.strip() == "set()"
 
 
-def test_an_epoch_holds_every_image_once_with_its_label(splits, few):
-    numbers = np.arange(50_000).reshape(-1, 1, 1, 1)
-    batches = Batches(data.Split(numbers, splits.train.labels), 32)
-    assert batches.steps_per_epoch == 1563
-    for epoch in range(2):
-        images = []
-        labels = []
-        for index in range(1563):
-            batch = batches[epoch * 1563 + index]
-            images.append(batch[0])
-            labels.append(batch[1])
-        assert len(images[-1]) == 16
-        images = np.concatenate(images)
-        assert (np.sort(images, axis=0) == numbers).all()
-        right = np.eye(10)[splits.train.labels[images.ravel()]]
-        assert (np.concatenate(labels) == right).all()
-    images, labels = Batches(few.train, 32, label_smoothing=0.1)[0]
-    assert (images.dtype, labels.dtype) == (np.uint8, np.float32)
-    assert np.allclose(labels, np.where(Batches(few.train, 32)[0][1] == 1, 0.91, 0.01))
+def test_an_epoch_holds_every_image_once_with_its_label(few):
+    numbers = np.arange(310).reshape(-1, 1, 1, 1)
+    batches = Batches(data.Split(numbers, few.train.labels[:310]), 32, label_smoothing=0.1)
+    assert batches.steps_per_epoch == 10
+    seen = []
+    for step in range(10, 20):
+        images, labels = batches[step]
+        right = few.train.labels[images.ravel()]
+        assert np.allclose(labels, np.where(np.arange(10) == right[:, np.newaxis], 0.91, 0.01))
+        seen += images.ravel().tolist()
+    assert sorted(seen) == list(range(310))
 
 
 def test_batches_depend_on_seed_and_epoch_alone(few):
-    first = Batches(few.train, 32, ("flip", "shift"), seed=3)
+    batches = Batches(few.train, 32, ("flip", "shift"), seed=3)
     later = Batches(few.train, 32, ("flip", "shift"), seed=3, first_epoch=5)
     for index in reversed(range(10)):
-        assert (first[50 + index][0] == later[index][0]).all()
-        assert (first[50 + index][1] == later[index][1]).all()
+        assert (batches[50 + index][0] == later[index][0]).all()
+        assert (batches[50 + index][1] == later[index][1]).all()
     one_image = data.Split(few.train.images[:1].repeat(32, 0), few.train.labels[:1].repeat(32))
     for split, augmentations in ((few.train, ()), (one_image, ("flip",))):
         batches = Batches(split, 32, augmentations, seed=3)
-        next_epoch = batches.steps_per_epoch
-        assert (batches[0][0] != batches[next_epoch][0]).any()
-        assert (batches[0][0] != Batches(split, 32, augmentations, seed=4)[0][0]).any()
+        other_seed = Batches(split, 32, augmentations, seed=4)
+        assert (batches[0][0] != batches[batches.steps_per_epoch][0]).any()
+        assert (batches[0][0] != other_seed[0][0]).any()
 
 
 def changed(name, images, seed=0):

