@@ -1,6 +1,6 @@
 """Classify any number of pictures, on this machine or on many, with Ray.
 
-    python -m cluster.classify SOURCE OUTPUT --address auto
+    python -m cluster.classify SOURCE OUTPUT --workers 8 --address auto
 
 SOURCE is a folder, a pattern ("photos/**/*.jpg") or a bucket's address (s3://bucket/photos), OUTPUT
 a folder that all machines share, or an address. It gets Parquet files with a row for each picture:
@@ -12,7 +12,6 @@ import glob
 import os
 import re
 
-import pandas as pd
 import pyarrow as pa
 import ray
 from fsspec.implementations.arrow import ArrowFSWrapper
@@ -27,7 +26,6 @@ from fmnist_utils.errors import UserError, as_path
 # workers of a machine that dies would wait for ever for room on another.
 BOOKED = 0.25
 LEFT_OUT = r"(^|/)\.|\.parquet$"  # what is hidden, and rows, where OUTPUT is inside SOURCE
-OURS = "*_*_??????-*.parquet"  # as Ray names the files that it writes
 
 
 class Classifier:
@@ -39,16 +37,16 @@ class Classifier:
 
     def __call__(self, files):
         pairs = zip(files["path"], files["bytes"], strict=True)
-        return pd.DataFrame([self.row(path, content) for path, content in pairs])
+        # A table of Arrow's has types, even where all rows are errors.
+        return pa.Table.from_pylist([self.row(path, content) for path, content in pairs])
 
     def row(self, path, content):
         item = photos.classify(self.network, [content])[0]
         row = {"path": path, "label": item.label, "probability": item.probability}
         row.update(dict.fromkeys(CLASS_NAMES, float("nan")))
         row.update(item.ranking)  # which is empty where there is an error
-        row["warning"] = item.warning
-        row["error"] = item.error.replace("The picture", path, 1)
-        row["model"] = self.sha256
+        error = item.error.replace("The picture", path, 1)
+        row.update(warning=item.warning, error=error, model=self.sha256)
         return row
 
 
@@ -74,7 +72,8 @@ def listed(system, path):
 def done(system, folder, sha256):
     """Return the pictures whose rows are in OUTPUT; remove what a stop left half written."""
     pictures = set()
-    for file in ArrowFSWrapper(system).glob(f"{glob.escape(folder)}/{OURS}"):
+    named_by_ray = f"{glob.escape(folder)}/*_*_??????-*.parquet"
+    for file in ArrowFSWrapper(system).glob(named_by_ray):
         try:
             table = parquet.read_table(file, filesystem=system, columns=["path", "model"])
         except pa.ArrowInvalid:
@@ -99,7 +98,7 @@ def main(chosen):
     if not files:
         return
     start(chosen.address)
-    workers = int(ray.cluster_resources().get("CPU", 1))
+    workers = chosen.workers or int(ray.cluster_resources().get("CPU", 1))
     # A machine may die while workers start.
     ray.data.DataContext.get_current().max_consecutive_actor_init_deaths = -1
     rows = ray.data.read_binary_files(
@@ -125,4 +124,5 @@ if __name__ == "__main__":
     parser.add_argument("source")
     parser.add_argument("output")
     parser.add_argument("--model", default="improved", help="a name in saved_model, or a path")
+    parser.add_argument("--workers", type=int, help="if not given, as many as there are CPUs")
     command_line(main, parser)
