@@ -12,6 +12,7 @@ from PIL import Image, ImageDraw
 from PIL.Image import Transpose
 
 from fmnist_utils.photos.reading import PhotoError, read
+from tests.conftest import run_python
 
 # A red garment on grey, darker at the top: it shows which way is up.
 SHIRT = Image.new("RGB", (120, 160), (200, 200, 200))
@@ -184,3 +185,25 @@ def test_without_its_reader_heic_is_refused_with_advice(monkeypatch):
     monkeypatch.setitem(sys.modules, "pillow_heif", None)
     with pytest.raises(PhotoError, match="pip install pillow-heif, or save it as JPEG"):
         read(b"\0\0\0\x18ftypheic" + bytes(100))
+
+
+MEASURE = """
+import sys
+from fmnist_utils.photos.reading import read
+
+def kilobytes(kind):
+    return int(open("/proc/self/status").read().split(kind + ":")[1].split()[0])
+
+before = kilobytes("VmRSS")
+side = max(read(sys.argv[1]).size)
+print(side, kilobytes("VmHWM") - before)
+"""
+
+
+@pytest.mark.parametrize(("mode", "format"), [("RGBA", "PNG"), ("CMYK", "JPEG")])
+def test_a_picture_of_50_megapixels_takes_less_than_a_gigabyte(mode, format, tmp_path):
+    image = Image.linear_gradient("L").resize((7050, 7050)).convert(mode)
+    image.save(tmp_path / "large", format, compress_level=1, progressive=True)
+    side, kilobytes = run_python(MEASURE, tmp_path / "large").stdout.split()
+    assert 800 < int(side) <= 1008
+    assert int(kilobytes) < 1e6

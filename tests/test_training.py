@@ -172,6 +172,16 @@ def test_a_damaged_state_is_named_and_the_one_before_it_used(run_dir, finished, 
         training.train(SHORT, few, run_dir)
 
 
+def test_a_state_from_before_code_counted_is_refused(run_dir, few):
+    for path in run_dir.iterdir():
+        arrays = list(np.load(path).values())
+        state = json.loads(arrays.pop(0).item())
+        del state["settings"]["code"]
+        np.savez(path, json.dumps(state), *arrays)
+    with pytest.raises(UserError, match=r"holds a run of other code.* leave RUN_DIR empty"):
+        training.train(SHORT, few, run_dir)
+
+
 def test_other_names_are_never_touched(few, run_dir, tmp_path):
     """Nor is what a link in a state's place leads to."""
     own = [run_dir / "epoch-009 1.npz", run_dir / "epoch-0010.npz", tmp_path / "linked.npz"]
