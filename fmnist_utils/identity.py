@@ -115,7 +115,7 @@ def _content(function, seen):
     """
     seen.append(function)
     content = []
-    values = list(function.__defaults__ or ())
+    values = [function.__defaults__, function.__kwdefaults__]
     values += [cell.cell_contents for cell in function.__closure__ or ()]
     for code in _codes(function.__code__):
         content.append(code.co_code.hex())
