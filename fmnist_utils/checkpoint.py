@@ -110,12 +110,13 @@ class Checkpoint:
         for name in sorted(found.keys() | self.settings.keys()):
             if found.get(name) != self.settings.get(name):
                 differing[name] = found.get(name)
-        another = "leave RUN_DIR empty, or choose another"
         if list(differing) == ["code"]:
             edited = "the package, or an augmentation, was edited since"
-            raise UserError(f"{self.run_dir} holds a run of other code: {edited}; {another}.")
+            advice = "leave RUN_DIR empty, or choose another"
+            raise UserError(f"{self.run_dir} holds a run of other code: {edited}; {advice}.")
         if differing:
-            raise UserError(f"{self.run_dir} holds another run {differing}; {another}.")
+            another = f"{self.run_dir} holds another run {differing}"
+            raise UserError(f"{another}; choose another RUN_DIR.")
 
 
 def empty_and_remove(path):
@@ -134,6 +135,9 @@ def disk_errors_explained(run_dir):
     try:
         yield
     except OSError as error:
+        place = str(error.filename or run_dir)
+        if place not in str(run_dir) and str(as_path(run_dir, "RUN_DIR")) not in place:
+            raise  # an augmentation's own
         advice = "see that it exists and has room, or choose another"
         raise UserError(f"RUN_DIR {run_dir} cannot be written ({error}); {advice}.") from None
 

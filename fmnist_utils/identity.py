@@ -7,17 +7,20 @@ import dis
 import hashlib
 import inspect
 import json
+import sys
 from dataclasses import asdict
 from pathlib import Path
 from types import CodeType
 
 import numpy as np
 
+from fmnist_utils import augment
 from fmnist_utils.augment import AUGMENTATIONS
 from fmnist_utils.errors import UserError
 
 PERSISTENT_FOLDERS = (Path("/content/drive/MyDrive"), Path("/kaggle/working"))  # Colab, Kaggle
 PACKAGE = Path(__file__).parent
+CONSTANTS = (type(None), int, float, complex, str, bytes, range, slice, type(...), np.generic)
 # An edit of these starts no new run: they decide no weights, or their values are compared (data,
 # recipes). All other files of the package decide a result, new ones too.
 NEUTRAL = (
@@ -28,6 +31,7 @@ NEUTRAL = (
     "evaluation",
     "identity",
     "interrupts",
+    "photos",
     "plots",
     "progress",
     "recipes",
@@ -38,13 +42,16 @@ NEUTRAL = (
 def file_hashes():
     """Return the SHA-256 of each file of the package that decides a result, by its name."""
     hashes = {}
-    for path in sorted(PACKAGE.glob("*.py")):
-        if path.stem not in NEUTRAL:
-            hashes[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE)
+        is_hidden = "/." in f"/{name.as_posix()}"  # an editor's, or a notebook's copy
+        if not is_hidden and name.parts[0].removesuffix(".py") not in NEUTRAL:
+            hashes[name.as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
     return hashes
 
 
 IMPORTED = file_hashes()  # as the files are when the package is imported
+AUGMENT = dict(vars(augment))  # its functions and constants, likewise
 
 
 def expect_unedited():
@@ -54,6 +61,19 @@ def expect_unedited():
         if IMPORTED.get(name) != now.get(name):
             edited = f"fmnist_utils/{name} was edited since it was imported"
             raise UserError(f"{edited}; restart the kernel, and run all cells.")
+    for name in sorted(AUGMENT):
+        if vars(augment).get(name) is not AUGMENT[name]:
+            _refuse_replaced(f"augment.{name}")
+    for module in ("batches", "model", "training"):
+        for name, value in vars(sys.modules[f"fmnist_utils.{module}"]).items():
+            if inspect.isfunction(value) and not _is_installed(value):
+                _refuse_replaced(f"{module}.{name}")
+
+
+def _refuse_replaced(name):
+    file = name.split(".")[0]
+    advice = f"edit fmnist_utils/{file}.py instead, and restart the kernel"
+    raise UserError(f"{name} was replaced while the code runs; {advice}.")
 
 
 def code_hash(recipe):
@@ -70,7 +90,7 @@ def code_hash(recipe):
         function = AUGMENTATIONS[name]
         if not inspect.isfunction(function):
             raise UserError(f"The augmentation {name!r} is {function!r}; give a function.")
-        if function.__module__ != "fmnist_utils.augment":
+        if function is not AUGMENT.get(name):
             parts += _content(function, [])
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
@@ -107,42 +127,63 @@ def run_directory(recipe, seed) -> Path:
     return Path("runs") / name
 
 
-def _content(function, seen):
-    """Return what a function written elsewhere consists of: its code, and what this refers to.
+def _content(value, seen):
+    """Return texts that differ where two values do, and are the same in every session.
 
-    Helpers and constants count if they come from the same notebook or file. The source would not
-    do: once a file is edited, what Python reads there isn't what runs.
+    A function of one's own is its code, and all that this refers to. The source would not do: once
+    a file is edited, what Python reads there isn't what runs. Raises UserError for a value whose
+    change could not be noticed.
     """
+    if inspect.isfunction(value) and not _is_installed(value):
+        return [] if value in seen else _content_of_function(value, seen)
+    if hasattr(value, "__qualname__") or inspect.ismodule(value):
+        if _is_installed(value):
+            return [getattr(value, "__qualname__", value.__name__)]
+    elif isinstance(value, np.ndarray):
+        return [str(value.dtype), str(value.shape), hashlib.sha256(value.tobytes()).hexdigest()]
+    elif isinstance(value, dict):
+        return _content(list(value.items()), seen)
+    elif isinstance(value, (set, frozenset)):
+        return _content(sorted(value, key=repr), seen)
+    elif isinstance(value, (list, tuple)):
+        content = [f"{len(value)} values"]
+        for each in value:
+            content += _content(each, seen)
+        return content
+    elif isinstance(value, CONSTANTS):
+        return [repr(value)]
+    kind = type(value).__name__
+    advice = "use numbers, texts, arrays and functions, or make it inside the function"
+    raise UserError(f"An augmentation uses {value!r:.80}, a {kind}, which may change; {advice}.")
+
+
+def _content_of_function(function, seen):
     seen.append(function)
-    content = []
     values = [function.__defaults__, function.__kwdefaults__]
     values += [cell.cell_contents for cell in function.__closure__ or ()]
+    content = []
     for code in _codes(function.__code__):
         content.append(code.co_code.hex())
-        content += code.co_names
+        content += code.co_names + code.co_varnames
         values += [each for each in code.co_consts if not isinstance(each, CodeType)]
         for instruction in dis.get_instructions(code):
-            if instruction.opname == "LOAD_GLOBAL":
+            if instruction.opname in ("LOAD_GLOBAL", "LOAD_NAME"):
                 values.append(function.__globals__.get(instruction.argval))
-    for value in values:
-        if inspect.isfunction(value) and value.__module__ == function.__module__:
-            if value not in seen:
-                content += _content(value, seen)
-        elif not inspect.ismodule(value):
-            content.append(_text(value))
-    return content
+    return content + _content(values, seen)
 
 
-def _text(value):
-    """Return a text that is the same in every session, as long as the value is the same."""
-    if isinstance(value, np.ndarray):
-        return value.tobytes().hex()
-    if isinstance(value, (set, frozenset)):
-        return repr(sorted(value, key=repr))
-    text = repr(value)
-    if " at 0x" in text:  # the address of an object, or of a library's function
-        return getattr(value, "__qualname__", type(value).__qualname__)
-    return text
+def _is_installed(value):
+    """Return whether a module, a function or a class is Python's, a library's or the package's."""
+    name = getattr(value, "__module__", None)
+    if inspect.isfunction(value):
+        name = value.__globals__.get("__name__")  # where it was written, whatever it wraps
+    if inspect.ismodule(value):
+        name = value.__name__
+    package = str(name).split(".")[0]
+    if package == "fmnist_utils" or package in sys.stdlib_module_names:
+        return True
+    file = getattr(sys.modules.get(package), "__file__", None)
+    return "site-packages" in str(file) or "dist-packages" in str(file)
 
 
 def _codes(code):

@@ -45,7 +45,8 @@ class Recipe:
         self._expect("schedule", known, "'constant' or 'cosine'")
         expect_number("The recipe's weight_decay", self.weight_decay, 0, 1)
         expect_number("The recipe's label_smoothing", self.label_smoothing, 0, 0.99)
-        names = isinstance(self.augmentations, tuple)
+        several = isinstance(self.augmentations, tuple)
+        names = several and all(isinstance(name, str) for name in self.augmentations)
         self._expect("augmentations", names, "a tuple of names, such as ('flip',)")
 
     def _expect(self, field, fits, wanted):

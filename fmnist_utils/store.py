@@ -43,6 +43,7 @@ def save(directory, name, recipe, model, results):
     about["recipe"] = asdict(recipe)
     about["parameters"] = fresh.count_params()
     about["versions"] = _versions()
+    about["compute_dtype"] = fresh.compute_dtype
     about["pattern_answers"] = pattern_answers(fresh)
     partial_weights = folder / f"{name}.partial.keras"
     partial_json = folder / f"{name}.partial.json"
@@ -87,7 +88,8 @@ def load(name="improved", directory="saved_model") -> Saved:
     except Exception as error:  # h5py and Keras raise many kinds
         wrong = f"{weights} does not fit the network of its recipe ({error!s:.200})"
         raise UserError(f"{wrong}: was `model.build` changed?") from None
-    tolerance = TOLERANCE if model.compute_dtype == "float32" else TOLERANCE_16_BITS
+    formats = {model.compute_dtype, results.get("compute_dtype", "float32")}
+    tolerance = TOLERANCE if formats == {"float32"} else TOLERANCE_16_BITS
     if not np.allclose(answers, results["pattern_answers"], rtol=0, atol=tolerance):
         changed = "answers a test pattern otherwise than when it was saved"
         raise UserError(f"{weights} {changed}: was `model.build` changed?")

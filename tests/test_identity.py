@@ -1,11 +1,12 @@
 """A run is also its code: whoever edits it gets a new training, never an old result."""
 
 from dataclasses import replace
+from functools import partial, wraps
 
 import numpy as np
 import pytest
 
-from fmnist_utils import identity, training
+from fmnist_utils import augment, identity, model, training
 from fmnist_utils.augment import AUGMENTATIONS
 from fmnist_utils.errors import UserError
 from fmnist_utils.recipes import BASELINE, COMPACT
@@ -85,19 +86,8 @@ def test_an_edit_without_a_restart_is_one_sentence(project):
     assert not (project / "runs").exists()
 
 
-STRENGTH = 2
-
-
-def half(images):
-    return images // STRENGTH
-
-
 def darken(images, generator):
-    return np.array([half(image) for image in images])
-
-
-def stronger(images, generator):
-    return np.array([half(image) // 2 for image in images])
+    return images // 2
 
 
 @pytest.fixture
@@ -107,23 +97,71 @@ def mine(monkeypatch):
     return replace(SHORT, epochs=1, augmentations=("flip", "mine"))
 
 
-def test_an_augmentation_of_one_s_own_trains_and_counts_with_what_it_calls(
+def test_an_augmentation_of_one_s_own_trains_and_an_edited_one_does_not_continue(
     mine, few, tmp_path, monkeypatch
 ):
     run = training.train(mine, few, tmp_path / "run")
     plain = training.train(replace(mine, augmentations=("flip",)), few, tmp_path / "plain")
     assert run.history["loss"] != plain.history["loss"]
-    found = [identity.run_directory(mine, 0)]
-    assert identity.run_directory(mine, 0) == found[0]
-    monkeypatch.setitem(globals(), "STRENGTH", 3)
-    found.append(identity.run_directory(mine, 0))
-    monkeypatch.setitem(globals(), "half", np.copy)
-    found.append(identity.run_directory(mine, 0))
-    monkeypatch.setitem(AUGMENTATIONS, "mine", stronger)
-    found.append(identity.run_directory(mine, 0))
-    assert len(set(found)) == 4
+    monkeypatch.setitem(AUGMENTATIONS, "mine", without_a_result)
     with pytest.raises(UserError, match="holds a run of other code"):
         training.train(mine, few, tmp_path / "run")
+
+
+# What may stand in a notebook's cell, and an edit of it that changes what is trained.
+CELLS = [
+    ("def mine(images, generator):\n    return images // 2", "// 2", "// 3"),
+    ("K = 2\ndef mine(images, generator):\n    return images // K", "K = 2", "K = 3"),
+    ("K = [[2]]\ndef mine(images, generator):\n    return images // K[0][0]", "[[2]]", "[[3]]"),
+    ("K = np.eye(28)[:1]\ndef mine(images, generator):\n    return images * K", "[:1]", "[:1].T"),
+    (
+        "f = lambda i: i // 2\nF = [f]\ndef mine(images, generator):\n    return F[0](images)",
+        "2",
+        "3",
+    ),
+    ("def mine(images, generator, k=2):\n    return images // k", "k=2", "k=3"),
+    ("def mine(images, generator, *, k=2):\n    return images // k", "k=2", "k=3"),
+    (
+        "def make(k):\n    return lambda images, generator: images // k\nmine = make(2)",
+        "(2)",
+        "(3)",
+    ),
+    ("mine = augment.shift", "shift", "erase"),
+    ("@wraps(augment.shift)\ndef mine(images, generator):\n    return images // 2", "// 2", "// 3"),
+]
+
+
+@pytest.mark.parametrize(("cell", "old", "new"), CELLS)
+def test_an_edit_of_a_cell_is_a_new_run(cell, old, new, mine, monkeypatch):
+    folders = []
+    for source in (cell, cell, cell.replace(old, new, 1)):
+        names = {"augment": augment, "np": np, "wraps": wraps}
+        exec(source, names)
+        monkeypatch.setitem(AUGMENTATIONS, "mine", names["mine"])
+        folders.append(identity.run_directory(mine, 0))
+    assert folders[0] == folders[1] != folders[2]
+
+
+REFUSED = [
+    "r = np.random.default_rng(0)\ndef mine(images, generator):\n    return r.permutation(images)",
+    "f = partial(max, 2)\ndef mine(images, generator):\n    return f(images)",
+]
+
+
+@pytest.mark.parametrize("cell", REFUSED)
+def test_what_may_change_unnoticed_is_refused(cell, mine, monkeypatch):
+    names = {"np": np, "partial": partial}
+    exec(cell, names)
+    monkeypatch.setitem(AUGMENTATIONS, "mine", names["mine"])
+    with pytest.raises(UserError, match=r"An augmentation uses .* which may change; use numbers"):
+        identity.run_directory(mine, 0)
+
+
+@pytest.mark.parametrize(("module", "name"), [(model, "layers_of"), (augment, "SHIFT")])
+def test_code_that_was_replaced_while_it_runs_is_told(module, name, few, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, name, darken)
+    with pytest.raises(UserError, match=f"{name} was replaced while the code runs; edit fmnist"):
+        training.train(SHORT, few, tmp_path)
 
 
 SET_OF_TEXTS = """

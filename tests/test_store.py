@@ -124,14 +124,16 @@ def test_a_network_whose_code_was_changed_since_is_named(what, tmp_path):
     assert ended.stderr.splitlines()[-1].endswith("was `model.build` changed?")
 
 
-def test_networks_open_with_numbers_of_16_bits():
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_network_opens_with_numbers_of_16_bits_and_one_saved_so_with_32(name, tmp_path):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
-        for name in RECIPES:
-            network = store.load(name, ROOT / "saved_model").model
-            assert network.compute_dtype == "bfloat16"
+        network = store.load(name, ROOT / "saved_model").model
+        assert network.compute_dtype == "bfloat16"
+        store.save(tmp_path, "mine", RECIPES[name], network, {})
     finally:
         keras.config.set_dtype_policy("float32")
+    assert store.load("mine", tmp_path).model.compute_dtype == "float32"
 
 
 @pytest.mark.parametrize("name", RECIPES)
