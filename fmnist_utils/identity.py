@@ -17,7 +17,6 @@ from types import CodeType
 import numpy as np
 
 from fmnist_utils import augment
-from fmnist_utils.augment import AUGMENTATIONS
 from fmnist_utils.errors import UserError
 
 PERSISTENT_FOLDERS = (Path("/content/drive/MyDrive"), Path("/kaggle/working"))  # Colab, Kaggle
@@ -53,7 +52,7 @@ def file_hashes():
 
 
 IMPORTED = file_hashes()  # as the files are when the package is imported
-AUGMENT = dict(vars(augment))  # its functions and constants, likewise
+AUGMENT_IMPORTED = dict(vars(augment))  # its functions and constants, likewise
 
 
 def expect_unedited():
@@ -63,8 +62,8 @@ def expect_unedited():
         if IMPORTED.get(name) != now.get(name):
             edited = f"fmnist_utils/{name} was edited since it was imported"
             raise UserError(f"{edited}; restart the kernel, and run all cells.")
-    for name in sorted(AUGMENT):
-        if vars(augment).get(name) is not AUGMENT[name]:
+    for name in sorted(AUGMENT_IMPORTED):
+        if vars(augment).get(name) is not AUGMENT_IMPORTED[name]:
             _refuse_replaced(f"augment.{name}")
     for module in ("batches", "model", "training"):
         for name, value in vars(sys.modules[f"fmnist_utils.{module}"]).items():
@@ -85,14 +84,14 @@ def code_hash(recipe):
     """
     parts = [json.dumps(IMPORTED)]
     for name in recipe.augmentations:
-        if name not in AUGMENTATIONS:
-            known = ", ".join(AUGMENTATIONS)
+        if name not in augment.AUGMENTATIONS:
+            known = ", ".join(augment.AUGMENTATIONS)
             advice = f'write `AUGMENTATIONS["{name}"] = ...` first, or choose among: {known}'
             raise UserError(f"There is no augmentation {name!r}; {advice}.")
-        function = AUGMENTATIONS[name]
+        function = augment.AUGMENTATIONS[name]
         if not inspect.isfunction(function):
             raise UserError(f"The augmentation {name!r} is {function!r}; give a function.")
-        if function is not AUGMENT.get(name):
+        if function is not AUGMENT_IMPORTED.get(name):
             parts += _content(function, [])
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -163,7 +163,7 @@ def test_each_exercise_makes_a_network_in_a_folder_of_its_own(execute_here):
     assert len(folders) == len(exercises()) == 7
 
 
-@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("number", [0, 1, 2])
 def test_an_exercise_works_to_the_end(number, execute_here, tmp_path):
     names = execute_here(with_exercise(exercises()[number]))
     assert (tmp_path / names["run_dir"] / f"{names['recipe'].name}.keras").exists()

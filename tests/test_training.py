@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import sys
 import time
 from dataclasses import replace
 from resource import RLIMIT_FSIZE, getrlimit, setrlimit
@@ -15,7 +16,6 @@ import pytest
 
 from benchmarks import kill
 from fmnist_utils import evaluation, training
-from fmnist_utils.checkpoint import Checkpoint
 from fmnist_utils.errors import Stopped, UserError
 from tests.conftest import SHORT, run_python
 
@@ -53,16 +53,19 @@ def test_what_cannot_be_trained_is_named_at_once(few, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def after_the_first_epoch(monkeypatch, action):
-    """Have a training do something once its first state is written."""
-    write = Checkpoint.write
+class Listener(io.StringIO):
+    """Does something once, when the line of the first epoch is printed: its state is written."""
 
-    def write_and_act(self, state):
-        write(self, state)
-        if len(state.history["loss"]) == 1:
+    def __init__(self, action):
+        super().__init__()
+        self.action = action
+
+    def write(self, text):
+        if text.startswith("epoch  1/3") and self.action:
+            action = self.action
+            self.action = None
             action()
-
-    monkeypatch.setattr(Checkpoint, "write", write_and_act)
+        return super().write(text)
 
 
 def interrupt_and_lose_it():
@@ -77,7 +80,7 @@ def interrupt_and_lose_it():
 
 
 def test_after_ctrl_c_one_sentence_says_how_to_continue(few, finished, tmp_path, monkeypatch):
-    after_the_first_epoch(monkeypatch, interrupt_and_lose_it)
+    monkeypatch.setattr(sys, "stdout", Listener(interrupt_and_lose_it))
     with pytest.raises(Stopped, match=f"All finished epochs are in {tmp_path}") as told:
         training.train(SHORT, few, tmp_path)
     assert told.value._render_traceback_() == [f"Stopped: {told.value}"]
@@ -88,7 +91,7 @@ def test_another_training_in_the_folder_is_told(few, finished, tmp_path, monkeyp
     def train_too():
         training.train(SHORT, few, tmp_path)
 
-    after_the_first_epoch(monkeypatch, train_too)
+    monkeypatch.setattr(sys, "stdout", Listener(train_too))
     with pytest.raises(UserError, match=f"{tmp_path} was changed by another training") as told:
         training.train(SHORT, few, tmp_path)
     assert told.value._render_traceback_() == [f"UserError: {told.value}"]
