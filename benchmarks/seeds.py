@@ -18,13 +18,14 @@ from fmnist_utils.recipes import RECIPES
 
 def main(recipe, seeds, directory):
     splits = data.load()
+    photos = data.load_photos()
     models = []
     records = []
     for seed in seeds:
-        model, record = trained(recipe, seed, splits, run_directory(recipe, seed))
+        model, record = trained(recipe, seed, splits, photos, run_directory(recipe, seed))
         models.append(model)
         records.append(record)
-    losses = [record["validation"]["loss"] for record in records]
+    losses = [min(record["history"]["val_loss"]) for record in records]
     best = losses.index(min(losses))
     results = records[best].copy()
     results["seeds"] = records
@@ -32,9 +33,13 @@ def main(recipe, seeds, directory):
     print(table(records))
 
 
-def trained(recipe, seed, splits, run_dir):
-    """Return a trained network and its figures; a run that is finished in `run_dir` is used."""
-    run = training.train(recipe, splits, run_dir, seed)
+def trained(recipe, seed, splits, photos, run_dir):
+    """Return a trained network, and its figures for the images of Fashion-MNIST, `splits`.
+
+    A run that is finished in `run_dir` is used.
+    """
+    learnt = data.join(splits, photos) if recipe.photos else splits
+    run = training.train(recipe, learnt, run_dir, seed)
     record = {
         "seed": seed,
         "best_epoch": run.best_epoch,

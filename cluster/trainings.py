@@ -20,9 +20,9 @@ from fmnist_utils.recipes import RECIPES
 
 
 @ray.remote(max_retries=-1)  # where a machine dies; an error ends a training
-def record(recipe, seed, splits, runs):
+def record(recipe, seed, splits, photos, runs):
     run_dir = runs / run_directory(recipe, seed).name
-    _, figures = seeds.trained(recipe, seed, splits, run_dir)
+    _, figures = seeds.trained(recipe, seed, splits, photos, run_dir)
     return figures
 
 
@@ -30,12 +30,13 @@ def main(chosen):
     runs = as_path(chosen.runs, "RUNS").absolute()
     start(chosen.address)
     splits = ray.put(data.load())
+    photos = data.load_photos()
     task = record.options(num_gpus=chosen.gpus)
     started = {}
     for name in chosen.recipes:
         recipe = RECIPES[name]
         recipe = replace(recipe, epochs=chosen.epochs or recipe.epochs)
-        started[name] = [task.remote(recipe, seed, splits, runs) for seed in chosen.seeds]
+        started[name] = [task.remote(recipe, seed, splits, photos, runs) for seed in chosen.seeds]
     for name, tasks in started.items():
         print(f"\n{name}\n{seeds.table(ray.get(tasks))}", flush=True)
 

@@ -4,6 +4,7 @@ Each is a function of `images`, uint8 (B, 28, 28, 1), and a numpy random `genera
 images of the same shape and type, and leaves the given ones as they are.
 """
 
+import cv2
 import numpy as np
 
 SHIFT = 2  # pixels, at most
@@ -11,6 +12,10 @@ SMALLEST_BOX = 3  # pixels, for each side
 LARGEST_BOX = 10
 STRONGEST_NOISE = 25  # grey levels, as a standard deviation
 MOST_PEPPER = 0.05  # share of an image's pixels
+NARROWEST = 0.75  # of an image's width
+WIDEST = 1.15
+LARGEST_ANGLE = 10  # degrees
+SMALLEST = 0.85  # of an image's width and height
 
 
 def flip(images, generator):
@@ -72,6 +77,23 @@ def tone(images, generator):
     return np.rint(toned).astype(np.uint8)
 
 
+def warp(images, generator):
+    """Squeeze or stretch each image sideways, turn it and shrink it, each by a random amount."""
+    stretches = generator.uniform(NARROWEST, WIDEST, len(images))
+    angles = generator.uniform(-LARGEST_ANGLE, LARGEST_ANGLE, len(images))
+    scales = generator.uniform(SMALLEST, 1, len(images))
+    height, width = images.shape[1:3]
+    middle = ((width - 1) / 2, (height - 1) / 2)
+    warped = np.empty_like(images)
+    for index in range(len(images)):
+        stretch = stretches[index]
+        matrix = cv2.getRotationMatrix2D(middle, angles[index], scales[index])
+        matrix[:, 2] += (1 - stretch) * middle[0] * matrix[:, 0]  # so that the middle stays there
+        matrix[:, 0] *= stretch
+        warped[index, ..., 0] = cv2.warpAffine(images[index], matrix, (width, height))
+    return warped
+
+
 def _for_each_pixel(values):
     """Return one value per image, (B,), in a shape that numpy spreads over the image's pixels."""
     return values[:, np.newaxis, np.newaxis, np.newaxis]
@@ -85,4 +107,5 @@ AUGMENTATIONS = {
     "gaussian_noise": gaussian_noise,
     "salt_and_pepper": salt_and_pepper,
     "tone": tone,
+    "warp": warp,
 }

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from fmnist_utils.augment import AUGMENTATIONS
-from fmnist_utils.data import CLASS_NAMES
+from fmnist_utils.data import CLASS_NAMES, NONE
 from fmnist_utils.errors import expect
 
 
@@ -73,8 +73,14 @@ def order_of_epoch(count, seed, epoch):
 
 
 def one_hot(labels):
-    """Return labels (N,) as shares of the classes: float32 (N, 10), 1 for the class, else 0."""
-    return np.eye(len(CLASS_NAMES), dtype=np.float32)[labels]
+    """Return labels (N,) as shares of the classes: float32 (N, 10), 1 for the class, else 0.
+
+    All classes get the same share of NONE (outlier exposure, arXiv 1812.04606): of what is none of
+    the classes, the network learns to be sure of none.
+    """
+    shares = np.eye(len(CLASS_NAMES), dtype=np.float32)[labels]
+    shares[labels == NONE] = 1 / len(CLASS_NAMES)
+    return shares
 
 
 def smoothed(labels, share):

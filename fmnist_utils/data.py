@@ -8,9 +8,11 @@ import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
+from zipfile import BadZipFile
 
 import numpy as np
 
+from fmnist_utils.augment import warp
 from fmnist_utils.errors import UserError, as_path, expect
 
 CLASS_NAMES = (
@@ -42,17 +44,20 @@ WAYS_OUT = (
 VALIDATION_IMAGES = 1000  # of each class
 IMAGE_HEADER = 16  # bytes before the pixels in a file of images
 LABEL_HEADER = 8  # bytes before the labels in a file of labels
+NONE = -1  # the label of a photo that shows none of the ten classes
+PHOTOS = Path("saved_model/photos.npz")
+PHOTO_REPEATS = 7  # how often an epoch shows each photo: so they are about a quarter of it
 
 
 class Split(NamedTuple):
-    """Images `uint8 (N, 28, 28, 1)`, 0 background to 255, and labels `int64 (N,)`, 0 to 9."""
+    """Images `uint8 (N, 28, 28, 1)`, 0 background to 255, and labels `int64 (N,)`, 0 to 9 or NONE."""
 
     images: np.ndarray
     labels: np.ndarray
 
 
 class Splits(NamedTuple):
-    """The 50,000 images to learn from, 10,000 to choose by, and 10,000 for the final figure."""
+    """The images to learn from, to choose the best epoch by, and for the final figures."""
 
     train: Split
     validation: Split
@@ -75,6 +80,49 @@ def load(directory=None) -> Splits:
     return Splits(train, validation, test)
 
 
+def load_photos(path=PHOTOS) -> Splits:
+    """Return photos of clothes at people's homes, prepared as `photos.prepare` does.
+
+    They are from Alexey Grigorev's clothing dataset (CC0). The people who took the photos of one
+    split took none in the other two. The label of hats, skirts and shorts is NONE.
+    Raises UserError if `path` cannot be read.
+    """
+    splits = {}
+    try:
+        with np.load(path) as file:
+            for name in Splits._fields:
+                splits[name] = Split(file[f"{name}_images"], file[f"{name}_labels"])
+    except (OSError, KeyError, ValueError, BadZipFile) as error:
+        raise UserError(f"{path} cannot be read ({error!s:.200}); restore the file.") from None
+    return Splits(splits["train"], splits["validation"], splits["test"])
+
+
+def join(splits, photos) -> Splits:
+    """Return `splits` with photos added to learn from and to choose by; the test is unchanged.
+
+    Each photo is there PHOTO_REPEATS times. To learn from, all copies but the first are squeezed,
+    turned and shrunk a little, each in its own way. To choose by are only the ten classes.
+    """
+    train = _both(splits.train, photos.train)
+    validation = _both(splits.validation, known(photos.validation))
+    for copy in range(1, PHOTO_REPEATS):
+        warped = warp(photos.train.images, np.random.default_rng(copy))
+        train = _both(train, Split(warped, photos.train.labels))
+        validation = _both(validation, known(photos.validation))
+    return Splits(train, validation, splits.test)
+
+
+def known(split) -> Split:
+    """Return the images of `split` that show one of the ten classes."""
+    is_known = split.labels != NONE
+    return Split(split.images[is_known], split.labels[is_known])
+
+
+def _both(first, second):
+    images = np.concatenate([first.images, second.images])
+    return Split(images, np.concatenate([first.labels, second.labels]))
+
+
 def validation_indices(labels):
     """Return the sorted indices of the validation images: 1,000 of each class, always the same."""
     random = np.random.RandomState(0)  # its stream is frozen for good (NEP 19)
@@ -94,10 +142,10 @@ def check(split):
     expect(fits, "The images", images, "raw pixels from 0 to 255, uint8 (N, 28, 28, 1)")
     if images.max() <= 1:  # as after scaling, and rounding to whole numbers again
         raise UserError("The images are all 0 or 1; give raw pixels, uint8 from 0 to 255.")
-    wanted = f"each of the {len(images)} images one of the whole numbers from 0 to 9"
+    wanted = f"each of the {len(images)} images one of the whole numbers from 0 to 9, or -1"
     whole = isinstance(labels, np.ndarray) and labels.dtype.kind in "iu"
     expect(whole and labels.shape == (len(images),), "The labels", labels, wanted)
-    unknown = np.setdiff1d(labels, range(len(CLASS_NAMES)))
+    unknown = np.setdiff1d(labels, range(NONE, len(CLASS_NAMES)))
     expect(len(unknown) == 0, "The labels", unknown.tolist(), wanted)
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from sklearn import metrics
 
 from fmnist_utils.batches import one_hot
-from fmnist_utils.data import CLASS_NAMES, check
+from fmnist_utils.data import CLASS_NAMES, NONE, check
+from fmnist_utils.errors import UserError
 from fmnist_utils.model import probabilities
 
 CALIBRATION_BINS = 15
@@ -39,6 +40,8 @@ def evaluate(model, split) -> Report:
     """Measure `model` on `split`; raise UserError where that cannot be done."""
     check(split)
     labels = split.labels
+    if NONE in labels:
+        raise UserError("The split has images of none of the classes; give `data.known(split)`.")
     answers = probabilities(model, split.images)
     predicted = answers.argmax(axis=1)
     classes = range(len(CLASS_NAMES))

@@ -1,4 +1,4 @@
-"""A recipe holds the choices of one training; here are the three that were trained in full."""
+"""A recipe holds the choices of one training; here are the four that were trained in full."""
 
 import re
 from dataclasses import dataclass, fields
@@ -27,6 +27,7 @@ class Recipe:
     weight_decay: float = 0.0  # decoupled, as in AdamW (arXiv 1711.05101)
     label_smoothing: float = 0.0  # the share of each label that is spread over all classes
     augmentations: tuple = ("flip",)  # names in `augment.AUGMENTATIONS`, applied in this order
+    photos: bool = False  # whether `data.join` adds photos to the images of Fashion-MNIST
 
     def __post_init__(self):
         for field in fields(self):
@@ -48,6 +49,7 @@ class Recipe:
         several = isinstance(self.augmentations, tuple)
         names = several and all(isinstance(name, str) for name in self.augmentations)
         self._expect("augmentations", names, "a tuple of names, such as ('flip',)")
+        self._expect("photos", isinstance(self.photos, bool), "True or False")
 
     def _expect(self, field, fits, wanted):
         expect(fits, f"The recipe's {field}", getattr(self, field), wanted)
@@ -83,6 +85,7 @@ BASELINE = Recipe(
     weight_decay=0.0,
     label_smoothing=0.0,
     augmentations=("flip",),
+    photos=False,
 )
 IMPROVED = Recipe(
     name="improved",
@@ -98,6 +101,7 @@ IMPROVED = Recipe(
     weight_decay=0.01,
     label_smoothing=0.05,
     augmentations=("flip", "shift", "erase"),
+    photos=False,
 )
 COMPACT = Recipe(
     name="compact",
@@ -113,8 +117,30 @@ COMPACT = Recipe(
     weight_decay=0.01,
     label_smoothing=0.05,
     augmentations=("flip", "shift"),
+    photos=False,
 )
-RECIPES = {"baseline": BASELINE, "improved": IMPROVED, "compact": COMPACT}
+PHOTOS = Recipe(
+    name="photos",
+    filters=(48, 96),
+    pooling=(2, 2),
+    pool_first=True,
+    units=320,
+    dropout=0.25,
+    batch_size=64,
+    epochs=30,
+    learning_rate=2e-3,
+    schedule="cosine",
+    weight_decay=0.01,
+    label_smoothing=0.05,
+    augmentations=("flip", "shift", "erase"),
+    photos=True,
+)
+RECIPES = {
+    "baseline": BASELINE,
+    "improved": IMPROVED,
+    "compact": COMPACT,
+    "photos": PHOTOS,
+}
 
 
 def recipe_named(name) -> Recipe:

@@ -63,7 +63,7 @@ def save(directory, name, recipe, model, results):
                 path.unlink()
 
 
-def load(name="improved", directory="saved_model") -> Saved:
+def load(name="photos", directory="saved_model") -> Saved:
     """Return the network `name` with its results; a name with a folder is a path.
 
     Raises UserError if a file is missing or damaged, or if the network does not give the answers

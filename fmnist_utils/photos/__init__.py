@@ -1,5 +1,6 @@
 """Classify photos: `reading` and `files` read them, `cutout` prepares them for the network."""
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,8 @@ from fmnist_utils.photos.files import list_pictures
 from fmnist_utils.photos.reading import PhotoError, printable, read
 
 SURE = 0.6  # of `improved`'s answers about photos, 51 % are right below this, 84 % above it
+
+WORKERS = 2  # threads that read and cut out; each holds a whole photo in memory
 
 
 class Classified(NamedTuple):
@@ -36,18 +39,27 @@ def classify(model, sources) -> list[Classified]:
     pictures = list_pictures(sources)
     if not pictures:
         raise UserError(f"There is no picture in {printable(str(sources))}; check PHOTOS.")
-    return [_answer(model, picture) for picture in tqdm(pictures, leave=False, disable=None)]
+    with ThreadPoolExecutor(WORKERS) as pool:
+        results = pool.map(_prepared, pictures)
+        shown = tqdm(results, total=len(pictures), leave=False, disable=None)
+        items = []
+        for source, prepared in zip(pictures, shown, strict=True):
+            items.append(_answer(model, source, prepared))
+    return items
 
 
-def _answer(model, source):
+def _prepared(source):
+    """Return a picture made ready, or the error that says why it cannot be."""
     try:
-        prepared = prepare(read(source))
+        return prepare(read(source))
     except PhotoError as error:
-        return Classified(source, error=str(error))
-    # The views' answers are averaged as logarithms: one view that excludes a class counts.
-    logarithms = np.log(probabilities(model, prepared.views) + 1e-7)
-    mean = np.exp(logarithms.mean(axis=0))
-    shares = mean / mean.sum()
+        return error
+
+
+def _answer(model, source, prepared):
+    if isinstance(prepared, PhotoError):
+        return Classified(source, error=str(prepared))
+    shares = probabilities(model, prepared.views).mean(axis=0)
     order = np.argsort(-shares, kind="stable")  # classes with equal shares keep their order
     ranking = [(CLASS_NAMES[index], float(shares[index])) for index in order]
     label, probability = ranking[0]
