@@ -2,12 +2,12 @@
 
     python -m benchmarks.photo_set FOLDER
 
-FOLDER has Alexey Grigorev's clothing dataset (github.com/alexeygrigorev/clothing-dataset-small, CC0),
-with its folders train, validation and test. `benchmarks/photos.csv` has a line for each photo: its
-class, who sent it, and its split. The photos in the data set's own folder test are ours for
-testing. Of all others, a fifth is for validation, split by person, as a network should be chosen on
-people whose photos it has not learnt from. The classes of the shoes were given by eye; those that
-are none of Fashion-MNIST's three clearly are called doubtful, and left out. Writes
+FOLDER has the folders train, validation and test of Alexey Grigorev's clothing dataset
+(github.com/alexeygrigorev/clothing-dataset-small, CC0). `benchmarks/photos.csv` has a line for each
+photo: its class, the person who sent it, and its split. The split test is the folder test. Of all
+other photos a fifth is for validation, split by person, so that a network is chosen by photos of
+people from whom it has learnt nothing. The classes of the shoes were given by eye; a pair that is
+not clearly one of Fashion-MNIST's three kinds is called doubtful, and left out. Writes
 `saved_model/photos.npz`: of each photo the first view of `photos.prepare`, its label and its file.
 """
 

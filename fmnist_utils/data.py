@@ -50,7 +50,7 @@ PHOTO_REPEATS = 7  # how often an epoch shows each photo: so they are about a qu
 
 
 class Split(NamedTuple):
-    """Images `uint8 (N, 28, 28, 1)`, 0 background to 255, and labels `int64 (N,)`, 0 to 9 or NONE."""
+    """Images `uint8 (N, 28, 28, 1)`, 0 is background, and labels `int64 (N,)`, 0 to 9 or NONE."""
 
     images: np.ndarray
     labels: np.ndarray

@@ -219,3 +219,18 @@ def test_tone_keeps_black_white_and_the_order_of_greys():
     assert (np.diff(toned, axis=1) >= 0).all()
     assert 60 <= toned[:, 392].min() < 75
     assert 170 < toned[:, 392].max() <= 182
+
+
+def test_warp_squeezes_turns_and_shrinks_around_the_middle():
+    bar = np.zeros((2000, 28, 28, 1), np.uint8)
+    bar[:, 6:22, 12:16] = 255
+    warped = changed("warp", bar)[..., 0] / 255.0
+    weights = warped.sum(axis=(1, 2))
+    assert 0.53 < (weights / weights.max()).min() < 0.6  # 0.75 × 0.85² of 1.15 × 1²
+    rows, columns = np.mgrid[:28, :28] - 13.5
+    assert np.abs((warped * columns).sum(axis=(1, 2)) / weights).max() < 0.2
+    assert np.abs((warped * rows).sum(axis=(1, 2)) / weights).max() < 0.2
+    slopes = (warped * rows * columns).sum(axis=(1, 2)) / (warped * rows**2).sum(axis=(1, 2))
+    angles = np.degrees(np.arctan(slopes))
+    assert 9 < angles.max() < 13
+    assert -13 < angles.min() < -9

@@ -33,7 +33,8 @@ def prepare(image) -> Prepared:
         return Prepared(view[np.newaxis, ..., np.newaxis], _stages(image, image, view), "")
     photo = _without_frame(image)
     mask = _mask_on_plain(photo)
-    if mask is None:
+    is_plain = mask is not None
+    if not is_plain:
         photo = photo.copy()
         photo.thumbnail((SIDE, SIDE), Image.BOX)
         mask = _grabcut(photo)
@@ -42,7 +43,7 @@ def prepare(image) -> Prepared:
     cut = Image.fromarray(np.where(kept[..., np.newaxis], photo, np.uint8(255)))
     view = _scaled(cut.crop(Image.fromarray(kept).getbbox()).convert("L"))
     views = np.stack([view, view[:, ::-1]])[..., np.newaxis]
-    return Prepared(views, _stages(image, cut, view), _doubt(garment, second, view))
+    return Prepared(views, _stages(image, cut, view), _doubt(garment, is_plain, second, view))
 
 
 def _is_from_dataset(image):
@@ -104,7 +105,7 @@ def _largest_part(mask):
     return part > 0, second / max(1, largest)
 
 
-def _doubt(garment, second, view):
+def _doubt(garment, is_plain, second, view):
     """Return why the cut-out may be wrong, or an empty text."""
     if garment.mean() >= 0.9:
         return "no background was found"
@@ -112,7 +113,7 @@ def _doubt(garment, second, view):
         return "no garment was found"
     rim = 1 + round(1.5 * RIM * min(garment.shape))  # GrabCut never takes the rim itself
     inner = garment[rim:-rim, rim:-rim]
-    if inner.size and _rim(inner).mean() > 0.2:
+    if not is_plain and inner.size and _rim(inner).mean() > 0.2:
         return "the garment is cut off at the edge"
     if second > SIMILAR:
         return "two garments? the larger one was taken"
