@@ -15,9 +15,13 @@ from matplotlib import pyplot as plt
 from matplotlib.ticker import PercentFormatter
 from scipy.stats import binomtest
 
+from benchmarks.photo_set import TABLE
 from benchmarks.photos import ALL_SHOES, SHOES
+from fmnist_utils.data import Splits
+from fmnist_utils.photos import SURE
 from fmnist_utils.plots import BLUE, WIDTH
 from fmnist_utils.recipes import RECIPES
+from fmnist_utils.store import file_hash
 
 ROOT = Path(__file__).parent.parent
 
@@ -28,6 +32,7 @@ def read(path):
 
 SAVED = {name: read(f"saved_model/{name}.json") for name in RECIPES}
 PHOTOS = read("benchmarks/photos.json")
+LABELLED = pd.read_csv(ROOT / TABLE)
 PUBLISHED = read("benchmarks/published.json")
 CHANGES = read("benchmarks/ablation.json")
 WITH_JAX = ("baseline", "improved", "compact")
@@ -137,6 +142,14 @@ def photos_table():
     return table
 
 
+def photo_set_table():
+    """Return how many photos of each class there are in each split, and the file's hash."""
+    counts = pd.crosstab(LABELLED["class"], LABELLED["split"])
+    table = {split: counts[split].to_dict() for split in Splits._fields}
+    table["train"]["SHA-256 of photos.npz"] = file_hash(ROOT / "saved_model/photos.npz")
+    return table
+
+
 def notes_table():
     table = {}
     for name in RECIPES:
@@ -147,6 +160,7 @@ def notes_table():
             right = seeds["of the ten, without a note, right"] / (known - noted)
             none = seeds["none of the ten, noted"] / seeds["none of the ten"]
             table[f"`{name}`, {split}"] = {
+                "a note below the probability": SURE,
                 "photos of the ten classes": f"{known:.0f}",
                 "of these, with a note": percent(noted / known, 1),
                 "without a note, right": percent(right, 1),
@@ -259,6 +273,7 @@ def documents():
         "tried": changes_table(TRIED, added=True),
         "ensemble": ensemble_table(),
         "notes": notes_table(),
+        "photo set": photo_set_table(),
     }
     return {
         "README.md": filled("README.md", readme),
