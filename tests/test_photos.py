@@ -128,6 +128,13 @@ def test_doubts_are_named(garments):
     pale = Image.fromarray(235 + np.asarray(boot) // 13)
     assert "contrast" in photos.prepare(pale).warning
     assert photos.prepare(read(NOISE)).warning
+    trouser = garments[2].convert("RGB")
+    for background in (wood(700), Image.new("RGB", (700, 500), "white")):
+        both = lay(trouser, lay(trouser, background, (40, 110)), (380, 110))
+        prepared = photos.prepare(both)
+        assert prepared.warning == "two garments? the larger one was taken"
+        columns = np.flatnonzero(prepared.views[0].any(axis=(0, 2)))
+        assert len(columns) < 20  # one pair, not two
 
 
 @pytest.fixture
