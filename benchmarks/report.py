@@ -145,7 +145,7 @@ def photos_table():
 def photo_set_table():
     """Return how many photos of each class there are in each split, and the file's hash."""
     counts = pd.crosstab(LABELLED["class"], LABELLED["split"])
-    table = {split: counts[split].to_dict() for split in Splits._fields}
+    table = {split: counts[split].astype(str).to_dict() for split in Splits._fields}
     table["train"]["SHA-256 of photos.npz"] = file_hash(ROOT / "saved_model/photos.npz")
     return table
 
