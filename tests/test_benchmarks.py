@@ -5,6 +5,7 @@ from dataclasses import asdict
 import pytest
 
 from benchmarks import ablation, report, seeds
+from docs.execute import ROOT
 from fmnist_utils import data, evaluation, store
 from fmnist_utils.recipes import COMPACT, IMPROVED
 from tests.conftest import SHORT
@@ -29,6 +30,7 @@ def test_the_best_seed_is_saved_with_the_figures_of_all(few, tmp_path, monkeypat
         return few
 
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "saved_model").symlink_to(ROOT / "saved_model")
     monkeypatch.setattr(data, "load", load_few)
     seeds.main(SHORT, [0, 1], "saved")
     model, results = store.load(SHORT.name, "saved")

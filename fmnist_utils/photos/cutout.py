@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 SIZE = (28, 28)
 SIDE = 96  # pixels; on larger pictures GrabCut is slower, and the network does no better
 RIM = 0.025  # share of the shorter side that is surely background
+DARKEST = 60  # the largest pixel of a view, at least; it is larger in all photos learnt from
 SIMILAR = 0.5  # a second cut-out with this share of the first one's area is a second garment
 
 
@@ -42,8 +43,10 @@ def prepare(image) -> Prepared:
     kept = garment if garment.any() else ~garment  # the whole photo, if no garment was found
     cut = Image.fromarray(np.where(kept[..., np.newaxis], photo, np.uint8(255)))
     view = _scaled(cut.crop(Image.fromarray(kept).getbbox()).convert("L"))
+    warning = _doubt(garment, is_plain, second, view)
+    view = _brightened(view)
     views = np.stack([view, view[:, ::-1]])[..., np.newaxis]
-    return Prepared(views, _stages(image, cut, view), _doubt(garment, is_plain, second, view))
+    return Prepared(views, _stages(image, cut, view), warning)
 
 
 def _is_from_dataset(image):
@@ -129,6 +132,12 @@ def _scaled(garment):
     height = max(2, round(scale * garment.height))
     small = garment.resize((width, height), Image.BOX)
     return 255 - np.asarray(ImageOps.pad(small, SIZE, color=255))
+
+
+def _brightened(view):
+    """Brighten what is almost black: a white garment that was cut out from a white page."""
+    factor = max(1, DARKEST / max(1, view.max()))
+    return np.minimum(view * factor, 255).astype(np.uint8)
 
 
 def _stages(image, cut, view):
