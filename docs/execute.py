@@ -21,6 +21,7 @@ SHOWN = {
     "photos": "plots.photos(",
 }
 FEW_COLOURS = 4096  # a drawing has no more; a photo has
+COLOURS = 48  # enough for a drawing, and for grey pictures of 28 × 28 pixels
 
 
 def read(name):
@@ -50,10 +51,10 @@ def pictures(cells):
 
 
 def smaller(picture):
-    """Return a picture's PNG file, written as small as it can be; a drawing in 256 colours."""
+    """Return a picture's PNG file, written as small as it can be; a drawing in COLOURS."""
     image = Image.open(io.BytesIO(base64.b64decode(picture))).convert("RGB")
     if image.getcolors(FEW_COLOURS):
-        image = image.quantize(256)
+        image = image.quantize(COLOURS)
     content = io.BytesIO()
     image.save(content, "PNG", optimize=True)
     return content.getvalue()
