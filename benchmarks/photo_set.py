@@ -24,7 +24,9 @@ from fmnist_utils.photos.reading import read
 
 TABLE = "benchmarks/photos.csv"
 LABELS = {name: label for label, name in enumerate(data.CLASS_NAMES)}
-LABELS["none of the ten"] = data.NONE
+NONE = "none of the ten"
+LABELS[NONE] = data.NONE
+DOUBTFUL = "doubtful"
 
 
 def prepared(folder, table):
@@ -39,7 +41,7 @@ def main(folder):
     table = pd.read_csv(TABLE)
     arrays = {}
     for split in data.Splits._fields:
-        rows = table[(table["split"] == split) & (table["class"] != "doubtful")]
+        rows = table[(table["split"] == split) & (table["class"] != DOUBTFUL)]
         arrays[f"{split}_images"] = prepared(folder, rows)
         arrays[f"{split}_labels"] = rows["class"].map(LABELS).to_numpy(np.int64)
         arrays[f"{split}_files"] = rows["file"].to_numpy(str)

@@ -16,7 +16,7 @@ from statistics import mean
 
 import pandas as pd
 
-from benchmarks.photo_set import TABLE
+from benchmarks.photo_set import DOUBTFUL, NONE, TABLE
 from fmnist_utils import data, evaluation, photos, store, training
 from fmnist_utils.identity import run_directory
 from fmnist_utils.recipes import PHOTOS, RECIPES
@@ -24,7 +24,6 @@ from fmnist_utils.recipes import PHOTOS, RECIPES
 SEEDS = 3
 SHOES = ["Sandal", "Sneaker", "Ankle boot"]
 ALL_SHOES = "Shoes, any of the three"
-NONE = "none of the ten"
 REPORT = Path("benchmarks/photos.json")
 
 
@@ -46,7 +45,7 @@ def answers(network, table, folder):
     answered["answer"] = [item.label for item in items]
     answered["probability"] = [item.probability for item in items]
     answered["noted"] = [item.warning != "" for item in items]
-    is_shoe = answered["class"].isin([*SHOES, "doubtful"])
+    is_shoe = answered["class"].isin([*SHOES, DOUBTFUL])
     answered["kind"] = answered["class"].mask(is_shoe, ALL_SHOES)
     right_shoe = is_shoe & answered["answer"].isin(SHOES)
     answered["right"] = right_shoe | (answered["answer"] == answered["class"])

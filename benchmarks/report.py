@@ -37,7 +37,6 @@ PUBLISHED = read("benchmarks/published.json")
 CHANGES = read("benchmarks/ablation.json")
 WITH_JAX = ("baseline", "improved", "compact")
 GARMENTS = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Shirt")
-MEAN = "mean of these six"
 SHORT = "compact, 10 epochs"
 FULL = "compact, 30 epochs"
 RATES = "baseline, 3 epochs"
@@ -93,7 +92,7 @@ def card_table():
         rows["thresholded precision"] = spread(of_seeds(name, "thresholded_precision"))
         rows["calibration error"] = spread(of_seeds(name, "calibration_error"))
         rows["validation accuracy"] = spread(of_seeds(name, "accuracy", "validation"))
-        rows["accuracy on photos, mean of six kinds"] = percent(mean_of_garments(name), 1)
+        rows["accuracy on photos, mean of six kinds"] = mean_of_garments(name)
         if name in WITH_JAX:
             jax = read(f"benchmarks/jax/{name}.json")
             rows["accuracy with JAX, one seed"] = percent(jax["test"]["accuracy"])
@@ -108,36 +107,32 @@ def card_table():
     return table
 
 
-def counted(name, kind):
-    """Return how many test photos there are of a kind, and the mean of the right answers."""
-    seeds = [counts[kind] for counts in PHOTOS[name]["test"]["counts"]]
-    return seeds[0]["photos"], mean(seed["right"] for seed in seeds)
-
-
 def mean_of_garments(name):
-    shares = []
-    for kind in GARMENTS:
-        count, right = counted(name, kind)
-        shares.append(right / count)
-    return mean(shares)
+    return percent(mean(PHOTOS[name]["accuracy"][kind] for kind in GARMENTS), 1)
 
 
-def interval(right, count):
+def interval(share, count):
     """Return a share and the limits of its 95 % interval (Wilson, 1927), as text."""
-    limits = binomtest(round(right), count).proportion_ci(method="wilson")
-    return f"{percent(right / count, 1)} ({100 * limits.low:.0f} to {100 * limits.high:.0f})"
+    limits = binomtest(round(share * count), count).proportion_ci(method="wilson")
+    return f"{percent(share, 1)} ({100 * limits.low:.0f} to {100 * limits.high:.0f})"
+
+
+def photos_rows(name, kinds):
+    """Return the share of test photos of each of these kinds that are answered rightly."""
+    rows = {}
+    for kind in kinds:
+        count = PHOTOS[name]["test"]["counts"][0][kind]["photos"]
+        rows[f"{kind}, {count} photos"] = interval(PHOTOS[name]["accuracy"][kind], count)
+    return rows
 
 
 def photos_table():
     table = {}
     for name, recipe in RECIPES.items():
         rows = {"learnt from photos": "yes" if recipe.photos else "no"}
-        for kind in [*GARMENTS, MEAN, ALL_SHOES, *SHOES, "all"]:
-            if kind == MEAN:
-                rows[MEAN] = percent(mean_of_garments(name), 1)
-                continue
-            count, right = counted(name, kind)
-            rows[f"{kind}, {count} photos"] = interval(right, count)
+        rows.update(photos_rows(name, GARMENTS))
+        rows["mean of these six"] = mean_of_garments(name)
+        rows.update(photos_rows(name, [ALL_SHOES, *SHOES, "all"]))
         table[f"`{name}`"] = rows
     return table
 

@@ -103,13 +103,12 @@ def join(splits, photos) -> Splits:
     Each photo is there PHOTO_REPEATS times. To learn from, all copies but the first are squeezed,
     turned and shrunk a little, each in its own way. To choose by are only the ten classes.
     """
-    train = _both(splits.train, photos.train)
-    validation = _both(splits.validation, known(photos.validation))
+    train = [splits.train, photos.train]
     for copy in range(1, PHOTO_REPEATS):
         warped = warp(photos.train.images, np.random.default_rng(copy))
-        train = _both(train, Split(warped, photos.train.labels))
-        validation = _both(validation, known(photos.validation))
-    return Splits(train, validation, splits.test)
+        train.append(Split(warped, photos.train.labels))
+    validation = [splits.validation] + PHOTO_REPEATS * [known(photos.validation)]
+    return Splits(_together(train), _together(validation), splits.test)
 
 
 def known(split) -> Split:
@@ -118,9 +117,10 @@ def known(split) -> Split:
     return Split(split.images[is_known], split.labels[is_known])
 
 
-def _both(first, second):
-    images = np.concatenate([first.images, second.images])
-    return Split(images, np.concatenate([first.labels, second.labels]))
+def _together(splits):
+    images = np.concatenate([split.images for split in splits])
+    labels = np.concatenate([split.labels for split in splits])
+    return Split(images, labels)
 
 
 def validation_indices(labels):

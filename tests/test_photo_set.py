@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks.photo_set import LABELS, TABLE
+from benchmarks.photo_set import DOUBTFUL, LABELS, TABLE
 from docs.execute import ROOT
 from fmnist_utils import data, evaluation, model
 from fmnist_utils.batches import one_hot
@@ -24,7 +24,7 @@ def home():
 def test_the_file_holds_each_photo_of_the_table_in_its_split(home):
     with np.load(FILE) as file:
         for name, split in home._asdict().items():
-            rows = PEOPLE[(PEOPLE["split"] == name) & (PEOPLE["class"] != "doubtful")]
+            rows = PEOPLE[(PEOPLE["split"] == name) & (PEOPLE["class"] != DOUBTFUL)]
             assert file[f"{name}_files"].tolist() == rows.index.tolist()
             assert split.labels.tolist() == rows["class"].map(LABELS).tolist()
             data.check(split)

@@ -68,11 +68,11 @@ def test_photos_of_the_dataset_are_labelled_as_well_as_the_dataset(network, garm
 
 
 def test_on_transparency_a_garment_is_what_is_opaque(splits):
-    network = store.load("photos", ROOT / "saved_model").model
+    network = store.load("improved", ROOT / "saved_model").model
     pictures = []
     for image in splits.test.images[:100, ..., 0]:
         alpha = np.where(image > 8, 255, 0)
-        grey = 255 - image // 2  # pale
+        grey = 255 - image // 10  # pale
         picture = np.dstack([grey, grey, grey, alpha]).astype(np.uint8)
         pictures.append(picture.repeat(10, axis=0).repeat(10, axis=1))
     assert right_share(photos.classify(network, pictures), splits) > 0.8
@@ -121,6 +121,12 @@ def test_the_prepared_picture_hardly_changes_with_size_padding_and_background(ga
         before = photos.prepare(read(picture)).views[0].astype(int)
         after = photos.prepare(read(changed)).views[0]
         assert np.abs(after - before).mean() < most
+
+
+@pytest.mark.parametrize("size", [(8, 1008), (1008, 8), (8, 8), (9, 40)])
+def test_strips_and_tiny_pictures_are_prepared(size):
+    picture = Image.fromarray(NOISE).resize(size)
+    assert photos.prepare(read(picture)).views.shape == (2, 28, 28, 1)
 
 
 def test_doubts_are_named(garments):

@@ -14,7 +14,6 @@ from fmnist_utils.photos.files import list_pictures
 from fmnist_utils.photos.reading import PhotoError, printable, read
 
 SURE = 0.5  # of `photos`' answers without a note, 9 in 10 are right (validation photos)
-
 WORKERS = 2  # threads that read and cut out; each holds a whole photo in memory
 
 

@@ -8,8 +8,10 @@ from PIL import Image, ImageOps
 
 SIZE = (28, 28)
 SIDE = 96  # pixels; on larger pictures GrabCut is slower, and the network does no better
+THINNEST = 8  # pixels; of a strip nothing would be left inside the rim
 RIM = 0.025  # share of the shorter side that is surely background
-DARKEST = 60  # the largest pixel of a view, at least; it is larger in all photos learnt from
+DARKEST = 60  # every photo learnt from has a pixel that is as bright
+BRIGHT = 200  # in the dataset the brightest pixel is 254 or 255
 SIMILAR = 0.5  # a second cut-out with this share of the first one's area is a second garment
 
 
@@ -38,6 +40,8 @@ def prepare(image) -> Prepared:
     if not is_plain:
         photo = photo.copy()
         photo.thumbnail((SIDE, SIDE), Image.BOX)
+        if min(photo.size) < THINNEST:
+            photo = photo.resize((max(THINNEST, photo.width), max(THINNEST, photo.height)))
         mask = _grabcut(photo)
     garment, second = _largest_part(mask)
     kept = garment if garment.any() else ~garment  # the whole photo, if no garment was found
@@ -136,8 +140,9 @@ def _scaled(garment):
 
 def _brightened(view):
     """Brighten what is almost black: a white garment that was cut out from a white page."""
-    factor = max(1, DARKEST / max(1, view.max()))
-    return np.minimum(view * factor, 255).astype(np.uint8)
+    if view.max() >= DARKEST:
+        return view
+    return (view * (BRIGHT / max(1, view.max()))).astype(np.uint8)
 
 
 def _stages(image, cut, view):
