@@ -67,10 +67,12 @@ class Checkpoint:
         path = self.run_dir / f"epoch-{len(state.history['loss']):03d}.npz"
         wrong = f"{self.run_dir} was changed by another training, or a state was removed"
         changed = UserError(f"{wrong}; choose another RUN_DIR, or run this again.")
+        if self._newest() != self.last_seen:  # told here, so that the other can write meanwhile
+            raise changed
         try:
             with self.partial.open("xb") as file:  # fails while another training writes
                 file.write(content.getbuffer())
-            if self._newest() != self.last_seen:
+            if self._newest() != self.last_seen:  # the other wrote before the file was opened
                 raise changed
             self.partial.replace(path)
         except (FileExistsError, FileNotFoundError):
