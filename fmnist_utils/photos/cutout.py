@@ -7,7 +7,9 @@ import numpy as np
 from PIL import Image, ImageOps
 
 SIZE = (28, 28)
-SIDE = 96  # pixels; on larger pictures GrabCut is slower, and the network does no better
+SIDE = 128  # pixels; on smaller pictures GrabCut misses more, on larger ones it is slower
+ROUNDS = 2  # of GrabCut
+SHOWN = (96, 96)  # pixels; no stage is wider or higher
 THINNEST = 8  # pixels; of a strip nothing would be left inside the rim
 RIM = 0.025  # share of the shorter side that is surely background
 DARKEST = 60  # every photo learnt from has a pixel that is as bright
@@ -19,7 +21,7 @@ class Prepared(NamedTuple):
     """A photo made ready for the network."""
 
     views: np.ndarray  # uint8 (V, 28, 28, 1): as it is, and mirrored
-    stages: dict  # PIL images of the steps by name, at most 96 pixels wide and high
+    stages: dict  # PIL images of the steps by name, at most SHOWN wide and high
     warning: str  # why the cut-out is doubtful, or ""
 
 
@@ -96,7 +98,7 @@ def _grabcut(photo):
     inner = (rim, rim, photo.width - 2 * rim, photo.height - 2 * rim)
     mask = np.zeros((photo.height, photo.width), np.uint8)
     cv2.setRNGSeed(0)  # of this thread: the same photo gives the same result
-    cv2.grabCut(np.asarray(photo), mask, inner, None, None, 1, cv2.GC_INIT_WITH_RECT)
+    cv2.grabCut(np.asarray(photo), mask, inner, None, None, ROUNDS, cv2.GC_INIT_WITH_RECT)
     garment = np.uint8(mask == cv2.GC_PR_FGD)
     return cv2.morphologyEx(garment, cv2.MORPH_OPEN, None) > 0  # removes what is thinner than 3
 
@@ -149,5 +151,5 @@ def _stages(image, cut, view):
     seen = Image.fromarray(view)
     stages = {"photo": image.copy(), "cut out": cut.copy(), "what the network sees": seen}
     for stage in stages.values():
-        stage.thumbnail((SIDE, SIDE))  # so that a thousand of them fit into memory
+        stage.thumbnail(SHOWN)  # so that a thousand of them fit into memory
     return stages
