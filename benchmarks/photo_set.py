@@ -6,8 +6,9 @@ FOLDER has the folders train, validation and test of Alexey Grigorev's clothing 
 (github.com/alexeygrigorev/clothing-dataset-small, CC0). `benchmarks/photos.csv` has a line for each
 photo: its class, the person who sent it, and its split. The split test is the folder test. Of all
 other photos a fifth is for validation, split by person, so that a network is chosen by photos of
-people from whom it has learnt nothing. The classes of the shoes were given by eye; a pair that is
-not clearly one of Fashion-MNIST's three kinds is called doubtful, and left out. Writes
+people from whom it has learnt nothing. The classes of the shoes were given by eye: sandals are open
+at the toe, the heel or the instep, sneakers are low and closed, and ankle boots cover the ankle. A
+pair that fits none of these is called doubtful, and left out. Writes
 `saved_model/photos.npz`: of each photo the first view of `photos.prepare`, its label and its file.
 """
 

@@ -146,23 +146,23 @@ def photo_set_table():
 
 
 def notes_table():
+    """Return how often the answers of `photos` carry a note, as means of the seeds."""
     table = {}
-    for name in RECIPES:
-        for split in ("validation", "test"):
-            seeds = pd.DataFrame(PHOTOS[name][split]["notes"]).mean()
-            known = seeds["of the ten"]
-            noted = seeds["of the ten, noted"]
-            right = seeds["of the ten, without a note, right"] / (known - noted)
-            none = seeds["none of the ten, noted"] / seeds["none of the ten"]
-            table[f"`{name}`, {split}"] = {
-                "a note below the probability": SURE,
-                "photos of the ten classes": f"{known:.0f}",
-                "of these, with a note": percent(noted / known, 1),
-                "without a note, right": percent(right, 1),
-                "calibration error": percent(seeds["calibration error"], 1),
-                "hats, skirts and shorts": f"{seeds['none of the ten']:.0f}",
-                "of those, with a note": percent(none, 1),
-            }
+    for split in ("validation", "test"):
+        seeds = pd.DataFrame(PHOTOS["photos"][split]["notes"]).mean()
+        known = seeds["of the ten"]
+        noted = seeds["of the ten, noted"]
+        right = seeds["of the ten, without a note, right"] / (known - noted)
+        none = seeds["none of the ten, noted"] / seeds["none of the ten"]
+        table[split] = {
+            "a note below the probability": SURE,
+            "photos of the ten classes": f"{known:.0f}",
+            "of these, with a note": percent(noted / known, 1),
+            "without a note, right": percent(right, 1),
+            "calibration error": percent(seeds["calibration error"], 1),
+            "hats, skirts and shorts": f"{seeds['none of the ten']:.0f}",
+            "of those, with a note": percent(none, 1),
+        }
     return table
 
 
@@ -267,6 +267,7 @@ def documents():
         "longer": changes_table(LONGER, added=False),
         "tried": changes_table(TRIED, added=True),
         "ensemble": ensemble_table(),
+        "photos": photos_table(),
         "notes": notes_table(),
         "photo set": photo_set_table(),
     }
