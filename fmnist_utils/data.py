@@ -100,9 +100,9 @@ def load_photos(path=PHOTOS) -> Splits:
 def join(splits, photos) -> Splits:
     """Return `splits` with photos added to learn from and to choose by; the test is unchanged.
 
-    To learn from, each photo is there PHOTO_REPEATS times, and all copies but the first are squeezed,
-    turned and shrunk a little, each in its own way. To choose by, each photo of the ten classes is
-    there once: counted more often, so few photos would choose the epoch almost by chance.
+    To learn from, each photo is there PHOTO_REPEATS times, and all copies but the first are
+    squeezed, turned and shrunk a little, each in its own way. To choose by, each photo of the ten
+    classes is there once: counted more often, so few would choose the epoch almost by chance.
     """
     train = [splits.train, photos.train]
     for copy in range(1, PHOTO_REPEATS):

@@ -38,8 +38,7 @@ def prepare(image) -> Prepared:
         return Prepared(view[np.newaxis, ..., np.newaxis], _stages(image, image, view), "")
     photo = _without_frame(image)
     mask = _mask_on_plain(photo)
-    is_plain = mask is not None
-    if not is_plain:
+    if mask is None:
         photo = photo.copy()
         photo.thumbnail((SIDE, SIDE), Image.BOX)
         if min(photo.size) < THINNEST:
@@ -49,7 +48,7 @@ def prepare(image) -> Prepared:
     kept = garment if garment.any() else ~garment  # the whole photo, if no garment was found
     cut = Image.fromarray(np.where(kept[..., np.newaxis], photo, np.uint8(255)))
     view = _scaled(cut.crop(Image.fromarray(kept).getbbox()).convert("L"))
-    warning = _doubt(garment, is_plain, second, view)
+    warning = _doubt(garment, second, view)
     view = _brightened(view)
     views = np.stack([view, view[:, ::-1]])[..., np.newaxis]
     return Prepared(views, _stages(image, cut, view), warning)
@@ -114,16 +113,12 @@ def _largest_part(mask):
     return part > 0, second / max(1, largest)
 
 
-def _doubt(garment, is_plain, second, view):
+def _doubt(garment, second, view):
     """Return why the cut-out may be wrong, or an empty text."""
     if garment.mean() >= 0.9:
         return "no background was found"
     if garment.mean() <= 0.02:
         return "no garment was found"
-    rim = 1 + round(1.5 * RIM * min(garment.shape))  # GrabCut never takes the rim itself
-    inner = garment[rim:-rim, rim:-rim]
-    if not is_plain and inner.size and _rim(inner).mean() > 0.2:
-        return "the garment is cut off at the edge"
     if second > SIMILAR:
         return "two garments? the larger one was taken"
     if np.ptp(view) < 40:
