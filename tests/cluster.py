@@ -35,9 +35,10 @@ from fmnist_utils import data
 from fmnist_utils.recipes import COMPACT
 recipe = replace(COMPACT, epochs=2)
 splits = data.load()
+photos = data.load_photos()
 records = []
 for seed in (0, 1):
-    model, record = seeds.trained(recipe, seed, splits, Path(sys.argv[1], str(seed)))
+    model, record = seeds.trained(recipe, seed, splits, photos, Path(sys.argv[1], str(seed)))
     records.append(record)
 print(seeds.table(records))
 """
