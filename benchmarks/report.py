@@ -260,14 +260,15 @@ def filled(path, tables):
 
 def documents():
     """Return the text of each file that this script writes, by its path."""
-    readme = {"results": results_table(), "photos": photos_table(), "speed": speed_table()}
+    photos = photos_table()  # for both documents
+    readme = {"results": results_table(), "photos": photos, "speed": speed_table()}
     card = {
         "figures": card_table(),
         "ingredients": changes_table([SHORT, "compact, 15 epochs", FULL], added=False),
         "longer": changes_table(LONGER, added=False),
         "tried": changes_table(TRIED, added=True),
         "ensemble": ensemble_table(),
-        "photos": photos_table(),
+        "photos": photos,
         "notes": notes_table(),
         "photo set": photo_set_table(),
     }

@@ -45,6 +45,7 @@ def test_joined_photos_are_a_quarter_and_each_copy_is_different(few, home):
     assert (copies[0] == home.train.images).all()
     assert (copies[1] != copies[2]).any()
     assert joined.train.labels.tolist()[-count:] == home.train.labels.tolist()
+    assert NONE not in joined.validation.labels
     known = data.known(home.validation)
     assert (joined.validation.labels[-len(known.labels) :] == known.labels).all()
     assert len(joined.validation.images) == len(few.validation.images) + len(known.images)

@@ -16,6 +16,7 @@ import pytest
 
 from benchmarks import kill
 from fmnist_utils import evaluation, training
+from fmnist_utils.checkpoint import Checkpoint, State
 from fmnist_utils.errors import Stopped, UserError
 from tests.conftest import SHORT, run_python
 
@@ -96,6 +97,16 @@ def test_another_training_in_the_folder_is_told(few, finished, tmp_path, monkeyp
         training.train(SHORT, few, tmp_path)
     assert told.value._render_traceback_() == [f"UserError: {told.value}"]
     assert training.train(SHORT, few, tmp_path).history == finished[1].history
+
+
+def test_a_training_that_has_lost_its_folder_does_not_hold_the_other_up(tmp_path, monkeypatch):
+    lost = Checkpoint(tmp_path, {})
+    other = Checkpoint(tmp_path, {})
+    state = State({"loss": [1.0]}, [], [])
+    other.write(state)
+    monkeypatch.setattr(lost, "partial", None)  # the file that only one training can hold
+    with pytest.raises(UserError, match="was changed by another training"):
+        lost.write(state)
 
 
 @pytest.fixture(scope="module")
