@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # A value given to make goes to run.py through the environment, as it is: no shell reads it.
 given = $(if $(findstring command,$(origin $(1))),$(value $(1)))
-unexport RECIPE EPOCHS SEED SEEDS RUN_DIR MODEL PHOTOS
+unexport RECIPE EPOCHS SEED SEEDS RUN_DIR MODEL PHOTOS ANSWERS SHARE
 export GIVEN_RECIPE = $(call given,RECIPE)
 export GIVEN_EPOCHS = $(call given,EPOCHS)
 export GIVEN_SEED = $(call given,SEED)
@@ -15,20 +15,25 @@ export GIVEN_SEEDS = $(call given,SEEDS)
 export GIVEN_RUN_DIR = $(call given,RUN_DIR)
 export GIVEN_MODEL = $(call given,MODEL)
 export GIVEN_PHOTOS = $(call given,PHOTOS)
+export GIVEN_ANSWERS = $(call given,ANSWERS)
 
 # One make at a time sets up, where the system has flock.
 ALONE := $(shell command -v flock > /dev/null && echo flock Makefile)
 # If the Python that .venv was made with is gone, everything is set up again.
 $(shell $(PYTHON) -c "import nbclient" 2> /dev/null || rm -f .venv/installed)
 
-.PHONY: train infer notebook test test-colab test-browser test-cluster bench report seeds
+.PHONY: app infer train notebook test test-colab test-browser test-cluster bench report seeds
 .PHONY: environment data debian-data
 
-train: data
-	@$(PYTHON) run.py train
+# A web page to drop photos on; with SHARE=1, for others too.
+app: .venv/installed
+	@$(PYTHON) app.py --model "$${GIVEN_MODEL:-photos}" $(if $(call given,SHARE),--share)
 
 infer: data
 	@$(PYTHON) run.py inference
+
+train: data
+	@$(PYTHON) run.py train
 
 notebook: data
 	@$(PYTHON) -m jupyterlab --ServerApp.log_level=ERROR --LabApp.log_level=ERROR

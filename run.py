@@ -1,8 +1,11 @@
-"""Execute a notebook with the values that `make` was given, and print what its cells print.
+"""Execute a notebook with the values given, and print what its reader wants to know.
 
-    GIVEN_PHOTOS="my photos" python run.py inference
+    python run.py inference PHOTOS="my photos"
 
-`runs/` gets the executed notebook, the same as HTML, and a log with all that libraries print.
+`make` gives the values as environment variables GIVEN_NAME. `runs/` gets the executed notebook, the
+same as a page for the browser, and a log with all that libraries print. Tags of the cells say what
+goes where: in a terminal only those tagged "printed" are heard, the page leaves out those tagged
+"off-page", and on a phone the figures of those tagged "fits" are as wide as the screen.
 """
 
 import ast
@@ -17,39 +20,46 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
+from traitlets.config import Config
 
 from fmnist_utils.errors import as_path
 
 GIVEN = "GIVEN_"  # how the names of the values begin in the environment
+ANSWERS = "runs/answers.csv"  # all answers about photos, with all ten probabilities
 SENTENCES = ("UserError", "PhotoError", "Stopped", "SystemExit")  # errors shown without their name
-# nbconvert's own page, with the cells' alternative text; a phone scrolls figures and lines aside.
+OFF_PAGE = Config({"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": ["off-page"]}})
+# nbconvert's own page, with the cells' alternative text; a phone scrolls wide figures aside.
 PAGE = """{% extends "lab/index.html.j2" %}
 {% block html_head_css %}{{ super() }}
 <style>
 .jp-OutputArea-output pre {font-family: monospace}
 @media (max-width: 600px) {
-  .jp-RenderedImage, .jp-RenderedText {overflow-x: auto}
-  .jp-RenderedImage img {max-width: none !important; width: 700px}
+  .jp-Notebook {padding: 8px}
+  .jp-InputPrompt, .jp-OutputPrompt {display: none}
+  .jp-RenderedImage, .jp-RenderedHTMLCommon, .jp-RenderedText {overflow-x: auto}
+  .jp-RenderedImage img {max-width: 700px !important}
+  .celltag_fits .jp-RenderedImage img {max-width: 100% !important}
   .jp-OutputArea-output pre {white-space: pre !important}
 }
 </style>{% endblock %}
 {% block data_png scoped %}
-{{ super() | replace('<img', '<img alt="' ~ (cell.metadata.alt | e) ~ '"') }}{% endblock %}"""
+{% set tags = cell.metadata.tags | default([]) | join(" ") %}
+{% set attributes = 'class="' ~ tags ~ '" alt="' ~ (cell.metadata.alt | e) ~ '"' %}
+{{ super() | replace("<img", "<img " ~ attributes) }}{% endblock %}"""
 IN_TERMINAL = sys.stdout.isatty()
 CLEAR = "\033[K" if IN_TERMINAL else ""  # what is left of the bar, which the next line replaces
 
 
 class Client(NotebookClient):
-    """Prints what cells print, the tables of those tagged "printed", and in a terminal the bar."""
+    """Prints what cells tagged "printed" print, and in a terminal the bar."""
 
     def process_message(self, message, cell, index):
         content = message["content"]
         data = content.get("data", {})
         if message["msg_type"] == "stream":
-            file = sys.stdout if content["name"] == "stdout" else sys.stderr
+            is_wanted = content["name"] == "stdout" and "printed" in cell.metadata.get("tags", [])
+            file = sys.stdout if is_wanted else sys.stderr  # which is the log
             print(CLEAR + content["text"], end="", file=file, flush=True)
-        elif "text/plain" in data and "printed" in cell.metadata.get("tags", []):
-            print(data["text/plain"])
         elif list(data) == ["text/plain"] and IN_TERMINAL:
             print(CLEAR + data["text/plain"], end="\r", flush=True)
         return super().process_message(message, cell, index)
@@ -71,26 +81,36 @@ def parameters(notebook):
     raise ValueError("The notebook has no cell that is tagged 'parameters'.")
 
 
-def set_values(notebook):
+def given_values(name, arguments):
+    """Return the values given for a notebook, as text: by `make`, and as NAME=VALUE."""
+    given = {"ANSWERS": ANSWERS} if name == "inference" else {}
+    for variable, text in os.environ.items():
+        if variable.startswith(GIVEN) and text:
+            given[variable.removeprefix(GIVEN)] = text
+    for argument in arguments:
+        variable, _, text = argument.partition("=")
+        given[variable] = text
+    return given
+
+
+def set_values(notebook, given):
     """Add a cell with the values given; exit with one sentence where one can't be used."""
     cell = parameters(notebook)
     defaults = {}
     for assignment in ast.parse(cell.source).body:
         defaults[assignment.targets[0].id] = assignment.value.value
-    lines = []
-    for variable, text in os.environ.items():
-        if variable.startswith(GIVEN) and text:
-            name = variable.removeprefix(GIVEN)
-            lines.append(f"{name} = {value(name, text, defaults)!r}")
+    lines = [f"{name} = {value(name, text, defaults)!r}" for name, text in given.items()]
     if lines:
-        place = notebook.cells.index(cell) + 1
-        notebook.cells.insert(place, nbformat.v4.new_code_cell("\n".join(lines)))
+        added = nbformat.v4.new_code_cell("\n".join(lines), metadata={"tags": ["off-page"]})
+        notebook.cells.insert(notebook.cells.index(cell) + 1, added)
 
 
 def value(name, text, defaults):
     """Return the value in `text`, of the type that the notebook's own has."""
     if name not in defaults:
         sys.exit(f"This notebook has no {name}; it has {', '.join(defaults)}.")
+    if isinstance(defaults[name], bool):
+        sys.exit(f"{name} is for the notebook in a browser alone.")
     is_pattern = "*" in text or "?" in text
     if name == "PHOTOS" and not is_pattern and not as_path(text, name).exists():
         sys.exit(f"PHOTOS is {text}, which does not exist; check the path.")
@@ -108,7 +128,11 @@ def execute(notebook, name, folder):
     try:
         client.execute(stdout=2)
         nbformat.write(notebook, folder / f"{name}.ipynb")
-        html, _ = HTMLExporter(raw_template=PAGE).from_notebook_node(notebook)
+        exporter = HTMLExporter(OFF_PAGE, raw_template=PAGE)
+        if name == "inference":  # its page is for looking; that of a training shows the code
+            exporter.exclude_input = True
+            exporter.exclude_output_prompt = True
+        html, _ = exporter.from_notebook_node(notebook)
         (folder / f"{name}.html").write_text(html)
     except Exception as error:  # a cell's, or one of the kernel itself
         traceback.print_exc()
@@ -118,9 +142,12 @@ def execute(notebook, name, folder):
     return ""
 
 
-def main(name):
+def main(name, *arguments):
+    page = Path(f"runs/{name}.html")
+    page.unlink(missing_ok=True)  # so that it isn't taken for the page of this run
     notebook = nbformat.read(f"{name}.ipynb", 4)
-    set_values(notebook)
+    given = given_values(name, arguments)
+    set_values(notebook, given)
     notebook.metadata["title"] = notebook.cells[0].source.splitlines()[0].strip("# ")
     Path("runs").mkdir(exist_ok=True)
     # In a folder of its own first, so that two runs at once don't mix what they write.
@@ -131,8 +158,10 @@ def main(name):
     if failed:
         print(f"{CLEAR}The full log is runs/{name}.log.\n{failed}")
         sys.exit(1)
-    print(f"The executed notebook is runs/{name}.ipynb; for a browser it is runs/{name}.html.")
+    print(f"The page for a browser is {page}.")
+    if "ANSWERS" in given:
+        print(given["ANSWERS"])
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -216,7 +216,7 @@ def improvements():
 
 
 def comparison(name, basis, before, after):
-    return f'{name},"{basis}",{before:.2%},{after:.2%},{after - before:+.2%}'
+    return f'{name},"{basis}",{before:.2%},{after:.2%},{100 * (after - before):+.2f} points'
 
 
 def draw_recipes(path):

@@ -18,7 +18,6 @@ ROOT = Path(__file__).parent.parent
 SHOWN = {
     "history": "plots.history(",
     "confused": "plots.named_rows(rows)",
-    "photos": "plots.photos(",
 }
 FEW_COLOURS = 4096  # a drawing has no more; a photo has
 COLOURS = 48  # enough for a drawing, and for grey pictures of 28 × 28 pixels

@@ -1,7 +1,6 @@
 """The figures that the notebooks share. Each function draws one, shows it and returns None."""
 
 import math
-import textwrap
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -23,20 +22,21 @@ def history(run):
     epochs = range(1, len(run.history["loss"]) + 1)
     figure, axes = plt.subplots(1, 2, figsize=(WIDTH, 3.6))
     for axis, name in zip(axes, ("loss", "accuracy"), strict=True):
-        axis.plot(epochs, run.history[name], ".-", color=BLUE, label="training")
-        axis.plot(epochs, run.history[f"val_{name}"], ".-", color=ORANGE, label="validation")
         axis.axvline(run.best_epoch, color=GREEN, label=f"best: epoch {run.best_epoch}")
+        axis.plot(epochs, run.history[name], "o-", ms=4, color=BLUE, label="training")
+        axis.plot(epochs, run.history[f"val_{name}"], "o-", ms=4, color=ORANGE, label="validation")
         axis.set(title=name, xlabel="epoch")
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axis.legend()
     _show(figure)
 
 
 def confusion(matrix):
     """Draw a confusion matrix as a heat map: true classes down, predicted ones across."""
-    figure, axis = plt.subplots(figsize=(WIDTH, 7))
+    figure, axis = plt.subplots(figsize=(6, 5.6))  # narrow, so that it can be read on a phone
     sns.heatmap(matrix, annot=True, fmt="d", cmap="Blues", vmax=DARKEST, cbar=False, linewidths=0.5)
-    axis.set(xlabel="predicted", ylabel="true", title="Images of each class")
+    title = f"Confusion matrix of {np.sum(matrix):,} images"
+    axis.set(xlabel="predicted class", ylabel="true class", title=title)
     axis.set_xticklabels(CLASS_NAMES, rotation=40, ha="right")
     axis.set_yticklabels(CLASS_NAMES, rotation=0)
     _show(figure)
@@ -70,35 +70,6 @@ def named_rows(rows):
         for axis, image in zip(row, images, strict=False):
             _draw(axis, image)
     _show(figure)
-
-
-def photos(items):
-    """Show each `photos.Classified`: the photo, the cut-out, the network's input, its answer."""
-    rows = max(1, len(items))
-    figure, axes = _bare_axes(rows, 4, 1.9 * rows)
-    for row, item in zip(axes, items, strict=False):
-        if item.error:
-            sentence = textwrap.fill(item.error, 90)
-            text = row[0].text(0, 0.5, sentence, color=ORANGE, va="center", fontsize=FONT_SIZE)
-            text.set_parse_math(False)
-            text.set_in_layout(False)  # it is wider than its axes, and may cover the next ones
-        else:
-            _draw_photo(row, item)
-    _show(figure)
-
-
-def _draw_photo(row, item):
-    """Draw one photo's stages and its three likeliest classes into a row of four axes."""
-    for axis, (name, stage) in zip(row, item.prepared.stages.items(), strict=False):
-        _draw(axis, stage)
-        axis.set_title(name, fontsize=FONT_SIZE)
-    bars = row[3]
-    color = ORANGE if item.warning else BLUE
-    for place, (name, share) in enumerate(item.ranking[:3]):
-        bars.barh(place, share, color=color)
-        bars.text(share + 0.02, place, f"{name}  {share:.1%}", va="center", fontsize=FONT_SIZE)
-    bars.set(xlim=(0, 1.9), ylim=(2.6, -0.6))  # room for the names; the likeliest on top
-    bars.set_title(item.warning, color=ORANGE, fontsize=FONT_SIZE)
 
 
 def _bare_axes(rows, columns, height):

@@ -47,9 +47,10 @@ def read(source) -> Image.Image:
 
 def printable(source) -> str:
     """Return what a sentence or a table calls `source`: its path, without control characters."""
-    if not isinstance(source, (str, os.PathLike)):
+    name = getattr(source, "name", source) if hasattr(source, "read") else source  # an open file's
+    if not isinstance(name, (str, os.PathLike)):
         return "The picture"
-    text = UNPRINTABLE.sub("�", str(source)) or "''"
+    text = UNPRINTABLE.sub("�", str(name)) or "''"
     if len(text) > 200:
         text = f"{text[:99]} … {text[-99:]}"
     return text
