@@ -22,7 +22,8 @@ ALONE := $(shell command -v flock > /dev/null && echo flock Makefile)
 # If the Python that .venv was made with is gone, everything is set up again.
 $(shell $(PYTHON) -c "import nbclient" 2> /dev/null || rm -f .venv/installed)
 
-.PHONY: app infer train notebook test test-colab test-browser test-cluster bench report seeds
+.PHONY: app infer train notebook test test-colab test-browser test-cluster
+.PHONY: screenshot bench report seeds
 .PHONY: environment data debian-data
 
 # A web page to drop photos on; with SHARE=1, for others too.
@@ -50,6 +51,10 @@ test-colab: data .venv-colab/installed
 test-browser: data .venv/browser
 	$(PYTHON) -m pytest tests/browser.py
 	@echo "The screenshots are in runs/screenshots."
+
+# The README's picture of the page.
+screenshot: .venv/browser
+	@$(PYTHON) -m docs.screenshot
 
 # Both scripts for Ray, on two nodes, one of which is killed.
 test-cluster: data .venv/cluster

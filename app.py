@@ -173,6 +173,7 @@ def launch(chosen="photos", share=False):
         max_file_size=MAX_BYTES,
         footer_links=[],
         css=STYLE,
+        height=900,
         quiet=True,
         prevent_thread_lock=True,
     )

@@ -36,16 +36,13 @@ PAGE = """{% extends "lab/index.html.j2" %}
 @media (max-width: 600px) {
   .jp-Notebook {padding: 8px}
   .jp-InputPrompt, .jp-OutputPrompt {display: none}
-  .jp-RenderedImage, .jp-RenderedHTMLCommon, .jp-RenderedText {overflow-x: auto}
+  .jp-RenderedImage, .jp-RenderedHTMLCommon {overflow-x: auto}
   .jp-RenderedImage img {max-width: 700px !important}
   .celltag_fits .jp-RenderedImage img {max-width: 100% !important}
-  .jp-OutputArea-output pre {white-space: pre !important}
 }
 </style>{% endblock %}
 {% block data_png scoped %}
-{% set tags = cell.metadata.tags | default([]) | join(" ") %}
-{% set attributes = 'class="' ~ tags ~ '" alt="' ~ (cell.metadata.alt | e) ~ '"' %}
-{{ super() | replace("<img", "<img " ~ attributes) }}{% endblock %}"""
+{{ super() | replace('<img', '<img alt="' ~ (cell.metadata.alt | e) ~ '"') }}{% endblock %}"""
 IN_TERMINAL = sys.stdout.isatty()
 CLEAR = "\033[K" if IN_TERMINAL else ""  # what is left of the bar, which the next line replaces
 

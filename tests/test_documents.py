@@ -1,16 +1,19 @@
 """README and model card say what the measurements say, and the README's examples run."""
 
 import base64
+import io
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
+from PIL import Image
 
 from benchmarks import report
 from docs.execute import ROOT, SHOWN, pictures, read
-from fmnist_utils import augment, data
+from fmnist_utils import augment, data, photos, store
 
 README = (ROOT / "README.md").read_text()
 EXAMPLES = re.findall(r"```python\n(.+?)```", README, re.DOTALL)
@@ -25,9 +28,17 @@ def test_the_readme_shows_pictures_of_the_notebooks():
     cells = read("train.ipynb").cells + read("inference.ipynb").cells
     drawn = [base64.b64decode(picture["image/png"]) for picture in pictures(cells)]
     named = re.findall(r"!\[.+\]\(docs/(.+).png\)", README)
-    assert set(named) == set(SHOWN)
-    for name in named:
+    assert set(named) == {"page", *SHOWN}
+    for name in SHOWN:
         assert (ROOT / f"docs/{name}.png").read_bytes() in drawn
+
+
+def test_the_picture_of_the_page_shows_what_the_network_says():
+    shown = pd.read_csv(io.StringIO(Image.open(ROOT / "docs/page.png").text["answers"]))
+    sources = [ROOT / "sample_photos" / name for name in shown["photo"]]
+    now = photos.table(photos.classify(store.load().model, sources))
+    assert list(shown["answer"]) == list(now["answer"])
+    assert list(shown["probability"]) == pytest.approx(list(now["probability"]), abs=0.01)
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ CARD = """<div style="margin: 0 0 1.5em; line-height: 1.4; overflow-wrap: anywhe
 <div><b>{name}</b></div>
 <div style="display: flex; flex-wrap: wrap; gap: 8px 16px">
 <div style="display: flex; gap: 8px; flex: 0 1 440px">{pictures}</div>
-<div style="flex: 1 1 240px">{answer}</div>
+<div style="flex: 1 1 210px">{answer}</div>
 </div></div>"""
 PICTURE = """<figure style="margin: 0; flex: 0 1 104px">
 <img src="data:image/webp;base64,{data}" alt="{title}: {name}" style="width: 100%; aspect-ratio: 1;
