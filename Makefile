@@ -79,7 +79,7 @@ seeds: data
 		.venv/installed -nt requirements-dev.txt || $(MAKE) --no-print-directory environment'
 
 environment:
-	@echo "Setting up .venv with $$(python3 --version): 3.3 GB of packages, a few minutes."
+	@echo "Setting up .venv with $$(python3 --version): 3.5 GB of packages, a few minutes."
 	@$(PYTHON) -m pip --version > /dev/null 2>&1 || python3 -m venv --clear .venv
 	@$(PYTHON) -m pip install --quiet --requirement requirements-dev.txt > .venv/log 2>&1 || \
 		{ grep ERROR .venv/log; echo "Not all packages are installed: run this again, with Python" \

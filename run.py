@@ -15,6 +15,7 @@ import signal
 import sys
 import tempfile
 import traceback
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -67,7 +68,8 @@ class Client(NotebookClient):
         def interrupt():
             self.interrupted = asyncio.ensure_future(self.km.interrupt_kernel())
 
-        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
+        if sys.platform != "win32":  # where Ctrl-C reaches the kernel anyway
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
 
 
 def parameters(notebook):
@@ -117,9 +119,22 @@ def value(name, text, defaults):
         sys.exit(f"{name} cannot be {text!r}; give a whole number.")
 
 
+@contextmanager
+def errors_in(log):
+    """Have what this process and its kernels print as errors go into the file `log`."""
+    kept = os.dup(2)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT)
+    os.dup2(file, 2)
+    os.close(file)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)  # Windows moves no file that is open
+        os.close(kept)
+
+
 def execute(notebook, name, folder):
     """Execute a notebook, write it and its HTML into `folder`; return why it failed, if it did."""
-    os.dup2(os.open(folder / f"{name}.log", os.O_WRONLY | os.O_CREAT), 2)
     client = Client(notebook, timeout=None, shutdown_kernel="immediate")
     client.on_notebook_start = client.let_interrupts_through
     try:
@@ -130,7 +145,7 @@ def execute(notebook, name, folder):
             exporter.exclude_input = True
             exporter.exclude_output_prompt = True
         html, _ = exporter.from_notebook_node(notebook)
-        (folder / f"{name}.html").write_text(html)
+        (folder / f"{name}.html").write_text(html, encoding="utf-8")
     except Exception as error:  # a cell's, or one of the kernel itself
         traceback.print_exc()
         kind = getattr(error, "ename", type(error).__name__)
@@ -149,7 +164,8 @@ def main(name, *arguments):
     Path("runs").mkdir(exist_ok=True)
     # In a folder of its own first, so that two runs at once don't mix what they write.
     with tempfile.TemporaryDirectory(dir="runs", prefix=f".{name}-") as folder:
-        failed = execute(notebook, name, Path(folder))
+        with errors_in(Path(folder, f"{name}.log")):
+            failed = execute(notebook, name, Path(folder))
         for path in Path(folder).iterdir():
             path.replace(Path("runs", path.name))
     if failed:

@@ -67,3 +67,9 @@ def test_an_uploaded_photo_is_classified(machine):
     shown = run_first_cells("inference.ipynb", machine, 8)
     assert "trousers-on-wood.jpg" in shown
     assert "dress-on-parquet.jpg" not in shown
+
+
+def test_elsewhere_an_upload_is_one_sentence_that_names_the_page(machine):
+    copy_project(machine / "content/clothes")
+    with pytest.raises(CellExecutionError, match=r"UPLOAD works on Colab alone; set PAGE = True"):
+        run_first_cells("inference.ipynb", machine, 8, on_colab=False)

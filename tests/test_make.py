@@ -41,6 +41,15 @@ def test_values_are_passed_as_they_are(project, value):
     assert not (project / "F").exists()
 
 
+def test_the_page_takes_its_values_as_they_are(project):
+    ended = make(project, "app", f"MODEL={ODD_VALUES[1]}")
+    assert f"{ODD_VALUES[1]}.keras does not exist" in ended.stderr
+    assert "Traceback" not in ended.stderr
+    assert not (project / "F").exists()
+    assert "--share" not in make(project, "--dry-run", "app").stdout
+    assert "--share" in make(project, "--dry-run", "app", "SHARE=1").stdout
+
+
 def test_a_photo_of_any_name_is_classified_whatever_the_environment_holds(project, monkeypatch):
     photo = project / "my photos" / "it's [1] $me.jpg"
     photo.parent.mkdir()

@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import matplotlib.pyplot as plt
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -73,12 +74,43 @@ def test_train_stores_what_inference_opens(project, splits):
         Image.fromarray(255 - image.squeeze()).save(project / f"mine/{number:02d}.png")
     (project / "mine/bad.jpg").write_bytes(b"nothing")
     printed, notebook = execute("inference", project, MODEL="runs/mine/compact", PHOTOS="mine")
-    assert "mine/13.png" in printed
-    assert "No description" not in (project / "runs/inference.html").read_text()
     shown = json.dumps(notebook)
-    assert "bad.jpg is not a picture" in shown
     recorded = results["test"]["accuracy"]
     assert f"Here {recorded:.2%} of the test images" in shown
+
+    lines = printed.splitlines()
+    assert re.match(r"mine/13.png +\w.+ \d+\.\d%", lines[13])
+    assert lines[14].startswith("mine/bad.jpg is not a picture")
+    assert "%" not in lines[14]
+    assert lines[15:] == ["The page for a browser is runs/inference.html.", "runs/answers.csv"]
+    answers = pd.read_csv(project / "runs/answers.csv")
+    assert list(answers["photo"][12:]) == ["mine/12.png", "mine/13.png", "mine/bad.jpg"]
+    assert list(answers.columns[4:]) == list(data.CLASS_NAMES)
+
+
+def test_the_page_of_photos_is_for_looking_and_goes_when_a_run_fails(project):
+    execute("inference", project)
+    page = project / "runs/inference.html"
+    html = page.read_text()
+    body = html[html.index("<body") :]
+    assert "No description" not in html
+    assert "import" not in body
+    assert "PHOTOS" not in body
+    assert body.index("coat-on-a-sheet.jpg") < body.index("<img") < 2500
+    assert body.count("sample_photos/trousers-on-wood.jpg</b>") == 1
+    failing = start("inference", project, MODEL="nowhere")
+    failing.communicate()
+    assert failing.returncode == 1
+    assert not page.exists()
+
+
+def test_values_are_given_on_the_command_line_as_well(project):
+    command = [sys.executable, "run.py", "train", "EPOCHS=abc"]
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert ended.stderr == "EPOCHS cannot be 'abc'; give a whole number.\n"
+    command[2:] = ["inference", "PAGE=1"]
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert ended.stderr == "PAGE is for the notebook in a browser alone.\n"
 
 
 def test_a_mistake_is_one_sentence(project):

@@ -1,6 +1,7 @@
 """Photos: what is classified, how a garment is cut out, and which files are pictures."""
 
 import os
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from docs.execute import ROOT
-from fmnist_utils import data, photos, store
+from fmnist_utils import data, photos, progress, store
 from fmnist_utils.errors import UserError
 from fmnist_utils.photos.reading import read
 
@@ -209,3 +210,60 @@ def test_a_bad_file_is_an_item_and_no_picture_at_all_one_sentence(shoot, indiffe
     for nothing in ([], f"{shoot}/*.bmp"):
         with pytest.raises(UserError, match="no picture"):
             photos.classify(indifferent, nothing)
+
+
+def test_a_table_has_all_probabilities_and_no_figure_for_what_cannot_be_read(shoot, network):
+    table = photos.table(photos.classify(network, [f"{shoot}/a.png", "notes.txt"]))
+    good, bad = table.to_dict("records")
+    assert good["photo"] == f"{shoot}/a.png"
+    assert good["answer"] == "Ankle boot"
+    assert good["probability"] == good["Ankle boot"]
+    assert sum(good[name] for name in data.CLASS_NAMES) == pytest.approx(1, abs=1e-5)
+    assert bad["answer"] == ""
+    assert bad["note"] == "notes.txt does not exist; check the path."
+    assert np.isnan(bad["probability"])
+
+
+def test_occlusion_finds_where_a_network_looks():
+    weights = np.zeros((28, 28, 10))
+    weights[4:12, 14:22, 9] = 0.0002  # class 9 is likely where this part is white
+    network = keras.Sequential(
+        [keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10, "softmax")]
+    )
+    network.set_weights([weights.reshape(784, 10), np.zeros(10)])
+    white = np.full((1, 28, 28, 1), 255, np.uint8)
+    prepared = photos.Prepared(white, stages={}, warning="")
+    item = photos.Classified("mine.png", label="Ankle boot", prepared=prepared)
+    looked = photos.occlusion(network, item)
+    assert looked[4:12, 14:22].min() > 0.05
+    assert looked[:, :7] == pytest.approx(0, abs=1e-5)
+    assert looked[19:] == pytest.approx(0, abs=1e-5)
+
+
+def test_cards_show_names_and_answers_and_load_nothing(network, garments, tmp_path):
+    file = tmp_path / "<script>.png"
+    garments[0].save(file)
+    html = photos.cards(network, photos.classify(network, [file, "<b>.png"]))
+    assert html.count("<img") == html.count('src="data:image/webp;base64,') == 4
+    assert f"{tmp_path}/&lt;script&gt;.png" in html
+    assert "Ankle boot" in html
+    assert "&lt;b&gt;.png does not exist; check the path." in html
+    assert "<script" not in html
+    assert "http" not in html
+
+
+def test_the_bar_appears_where_work_takes_more_than_a_second(monkeypatch, capsys):
+    now = [0.0]
+    monkeypatch.setattr(progress, "monotonic", lambda: now[0])
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    bar = progress.Bar(4)
+    bar.show(1)
+    assert capsys.readouterr().out == ""
+    now[0] = 1.5
+    bar.show(2)
+    assert " 50% |" in capsys.readouterr().out
+    bar.show(3)  # at the same moment
+    assert capsys.readouterr().out == ""
+    bar.show(4)
+    bar.remove()
+    assert capsys.readouterr().out.endswith("\r\033[K")
