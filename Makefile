@@ -45,7 +45,7 @@ test: data
 
 # The notebooks on Colab's own versions of the packages.
 test-colab: data .venv-colab/installed
-	.venv-colab/bin/python -m pytest tests/test_colab.py tests/test_notebooks.py
+	.venv-colab/bin/python -m pytest tests/test_colab.py tests/test_notebooks.py tests/test_app.py
 
 # The notebooks in JupyterLab, in a real browser.
 test-browser: data .venv/browser
@@ -97,7 +97,7 @@ environment:
 		$$python -m venv --clear .venv-colab 2>/dev/null && break; \
 	done || { echo "Colab runs Python 3.13 or 3.12, and neither is found here; install one."; exit 1; }
 	.venv-colab/bin/pip install --quiet --constraint $< tensorflow keras numpy matplotlib \
-		scikit-learn seaborn pandas pillow opencv-python-headless tqdm ipython ipykernel nbconvert pytest
+		scikit-learn seaborn pandas pillow opencv-python-headless gradio ipython ipykernel nbconvert pytest
 	touch $@
 
 CACHE := $${KERAS_HOME:-$$HOME/.keras}/datasets/fashion-mnist

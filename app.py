@@ -35,8 +35,8 @@ ankle boots or a bag: the network knows nothing else. One garment, laid out whol
 background of another colour, works best."""
 STYLE = """.gradio-container {width: 100%; max-width: 900px !important; margin: auto}
 #samples .grid-container {grid-template-columns: repeat(auto-fit, minmax(90px, 1fr))}"""
-SHARING = """SHARE: whoever has the public address can use this page while it runs, for a week at
-most. All photos then pass through the servers of Gradio, whose address it is."""
+SHARING = """Whoever has the public address can use this page while it runs, for a week at most.
+All photos then pass through the servers of Gradio, whose address it is."""
 # What the browser does to save a text as a file.
 SAVE = """text => {
     const link = document.createElement("a");

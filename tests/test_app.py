@@ -139,7 +139,7 @@ def test_sharing_is_asked_for_and_explained(monkeypatch, capsys):
     assert app.launch()[1] == "http://127.0.0.1:7860/"
     assert capsys.readouterr().out == ""
     assert app.launch(share=True)[1] == "https://a.gradio.live"
-    assert "whoever has the public address" in capsys.readouterr().out
+    assert "Whoever has the public address" in capsys.readouterr().out
     assert shared == [False, True]
 
 
