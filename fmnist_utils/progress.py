@@ -32,7 +32,14 @@ class Bar:
         share = done / self.total
         left = (now - self.begun) / (done - self.done_before) * (self.total - done)
         bar = "█" * int(BAR_WIDTH * share)
-        text = f"{share:4.0%} |{bar:{BAR_WIDTH}}| {left:.0f} s left{note}"
+        self._draw(f"{share:4.0%} |{bar:{BAR_WIDTH}}| {left:.0f} s left{note}")
+        self.last_shown = now
+
+    def remove(self):
+        if self.is_shown:
+            self._draw("")
+
+    def _draw(self, text):
         if _in_notebook():
             from IPython.display import display  # installed wherever there are notebooks
 
@@ -40,13 +47,7 @@ class Bar:
             display({"text/plain": text}, raw=True, display_id=f"bar {id(self)}", update=update)
         elif self.clear:
             print(self.clear + text, end="", flush=True)
-        self.last_shown = now
         self.is_shown = True
-
-    def remove(self):
-        """Remove the bar from a terminal; in a notebook it stays."""
-        if self.is_shown:
-            print(self.clear, end="", flush=True)
 
 
 class Progress(keras.callbacks.Callback):
