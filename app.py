@@ -6,6 +6,7 @@ Only this machine can open the page. On Hugging Face Spaces this file runs as it
 """
 
 import argparse
+import html
 import io
 import json
 import os
@@ -26,7 +27,7 @@ PROJECT = Path(__file__).parent
 SAMPLES = sorted(PROJECT.glob("sample_photos/*.jpg"))
 FORGET = (10, 120)  # uploaded files are looked for every 10 seconds, and removed after 120
 COLUMNS = ["photo", "answer", "probability", "network", "note"]
-WIDTHS = ["130px", "90px", "100px", "80px", "300px"]
+WIDTHS = ["120px", "115px", "125px", "90px", "300px"]
 ON_KAGGLE = "KAGGLE_KERNEL_RUN_TYPE" in os.environ
 TITLE = "Which garment is this?"
 INTRODUCTION = f"""# {TITLE}
@@ -34,6 +35,7 @@ Drop a photo of a T-shirt or top, trousers, a pullover, a dress, a coat, a shirt
 ankle boots or a bag: the network knows nothing else. One garment, laid out whole and upright on a
 background of another colour, works best."""
 STYLE = """.gradio-container {width: 100%; max-width: 900px !important; margin: auto}
+#wrong {color: #D55E00}
 #samples .grid-container {grid-template-columns: repeat(auto-fit, minmax(90px, 1fr))}"""
 SHARING = """Whoever has the public address can use this page while it runs, for a week at most.
 All photos then pass through the servers of Gradio, whose address it is."""
@@ -73,17 +75,28 @@ def opened(paths):
     return files
 
 
-def uploaded(paths):
-    """Return nothing, so that there is room for the next photos, and the files."""
-    return None, opened(paths)
+def uploaded(paths, shown):
+    """Return nothing, to make room for more, the files to show, and what is wrong, as HTML.
+
+    If none of the new files can be read, those that are `shown` stay.
+    """
+    readable = []
+    wrong = ""
+    for file in opened(paths):
+        try:
+            photos.read(file)
+            readable.append(file)
+        except photos.PhotoError as error:
+            wrong += f"<p>{html.escape(str(error))}</p>"
+    return None, readable or shown, wrong
 
 
-def photographed(path):
-    return uploaded([path])
+def photographed(path, shown):
+    return uploaded([path], shown)
 
 
 def tapped(event: gr.SelectData):
-    return opened([SAMPLES[event.index]])
+    return opened([SAMPLES[event.index]]), ""
 
 
 def turned(number, files):
@@ -116,6 +129,7 @@ def page(chosen="photos") -> gr.Blocks:
             drop = gr.File(file_count="multiple", label="Your photos", height=150)
         with gr.Tab("Camera or clipboard"):
             camera = gr.Image(sources=["webcam", "clipboard"], type="filepath", label="Your photo")
+        wrong = gr.HTML(elem_id="wrong")
         cards = gr.Column()
         gr.Markdown("No photo at hand? Tap one of these.")
         samples = gr.Gallery(
@@ -129,9 +143,9 @@ def page(chosen="photos") -> gr.Blocks:
         )
         label = "Network, and the share of test photos that it gets right"
         model = gr.Radio(networks(chosen), value=chosen, label=label)
-        drop.upload(uploaded, drop, [drop, files])
-        camera.input(photographed, camera, [camera, files])
-        samples.select(tapped, None, files)
+        drop.upload(uploaded, [drop, files], [drop, files, wrong])
+        camera.input(photographed, [camera, files], [camera, files, wrong])
+        samples.select(tapped, None, [files, wrong])
         new = [files.change, model.change]
         gr.on(new, classified, [files, model, answers], [items, answers])
 
@@ -143,14 +157,13 @@ def page(chosen="photos") -> gr.Blocks:
                     with gr.Row():
                         with gr.Column(min_width=300):
                             gr.HTML(photos.cards(network(name), [item]))
-                        if not item.error:
-                            turn = gr.Button("Turn the photo", size="sm", scale=0, min_width=120)
-                            turn.click(partial(turned, number), files, files)
+                        turn = gr.Button("Turn the photo", size="sm", scale=0, min_width=120)
+                        turn.click(partial(turned, number), files, files)
 
         @gr.render(inputs=answers, triggers=[answers.change])
         def show_table(answers):
             shown = answers[COLUMNS].copy()
-            shown["probability"] = shown["probability"].map("{:.1%}".format, na_action="ignore")
+            shown["probability"] = shown["probability"].map("{:.1%}".format)
             gr.Dataframe(
                 shown, label="All answers", interactive=False, wrap=True, column_widths=WIDTHS
             )

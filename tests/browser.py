@@ -138,10 +138,16 @@ def test_a_photo_is_answered_turned_and_saved_and_a_text_refused(width, visit, t
     page.screenshot(path=ROOT / f"runs/screenshots/page-{width}-at-first.png")
     drop(page, [ROOT / "sample_photos/trousers-on-wood.jpg", notes])
     page.get_by_text("Trouser 80.3%", exact=True).wait_for()
-    page.get_by_text("notes.txt is not a picture that can be read").first.wait_for()
+    refused = page.get_by_text("notes.txt is not a picture that can be read")
+    refused.wait_for()
     page.screenshot(path=ROOT / f"runs/screenshots/page-{width}.png", full_page=True)
     page.get_by_role("button", name="Turn the photo").click()
     page.get_by_text("Trouser 80.3%", exact=True).wait_for(state="detached")
+    drop(page, [ROOT / "sample_photos/shirt-on-a-blanket.jpg"])
+    refused.wait_for(state="detached")
+    drop(page, [notes])
+    refused.wait_for()
+    page.get_by_text("T-shirt/top 72.8%", exact=True).wait_for()
     page.locator(".thumbnail-item").nth(3).click()
     page.get_by_text("Sandal 65.2%", exact=True).wait_for()
     page.get_by_label("compact").click()
@@ -150,8 +156,9 @@ def test_a_photo_is_answered_turned_and_saved_and_a_text_refused(width, visit, t
         page.get_by_role("button", name="Save all answers").click()
     saved = pd.read_csv(download.value.path())
     sandals = "sandals-on-a-table.jpg"
+    shirt = "shirt-on-a-blanket.jpg"
     trousers = "trousers-on-wood.jpg"
-    assert list(saved["photo"]) == [sandals, sandals, trousers, "notes.txt", trousers]
+    assert list(saved["photo"]) == [sandals, sandals, shirt, trousers, trousers]
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 

@@ -22,15 +22,12 @@ TROUSERS = ROOT / "sample_photos/trousers-on-wood.jpg"
 NOTHING = pd.DataFrame()
 
 
-def test_what_is_dropped_is_answered_by_name_and_what_cannot_be_read_is_a_sentence(tmp_path):
-    notes = tmp_path / "my notes.txt"
-    notes.write_text("nothing")
-    room, files = app.uploaded([TROUSERS, notes])
+def test_what_is_dropped_is_answered_by_name():
+    room, files, wrong = app.uploaded([TROUSERS, SHIRT], [])
     items, answers = app.classified(files, "photos", NOTHING)
-    assert room is None
+    assert (room, wrong) == (None, "")
     assert items[0].label == "Trouser"
-    assert items[1].error.startswith("my notes.txt is not a picture")
-    assert list(answers["photo"]) == ["trousers-on-wood.jpg", "my notes.txt"]
+    assert list(answers["photo"]) == ["trousers-on-wood.jpg", "shirt-on-a-blanket.jpg"]
 
     items, answers = app.classified(app.opened([SHIRT]), "compact", answers)
     assert len(items) == 1
@@ -39,6 +36,22 @@ def test_what_is_dropped_is_answered_by_name_and_what_cannot_be_read_is_a_senten
     again, same = app.classified(files, "photos", answers)
     assert len(again) == 2
     assert len(same) == 3
+
+
+def test_what_cannot_be_read_is_a_sentence_and_nothing_else_changes(tmp_path):
+    notes = tmp_path / "my <notes>.txt"
+    notes.write_text("nothing")
+    before = app.opened([SHIRT])
+    room, files, wrong = app.uploaded([notes], before)
+    assert room is None
+    assert files is before
+    assert wrong.startswith("<p>my &lt;notes&gt;.txt is not a picture")
+    _, files, wrong = app.uploaded([notes, TROUSERS], before)
+    assert [file.name for file in files] == ["trousers-on-wood.jpg"]
+    assert "is not a picture" in wrong
+    empty, unchanged = app.classified([], "photos", NOTHING)
+    assert empty == []
+    assert unchanged is NOTHING
 
 
 def test_a_photo_that_lies_sideways_can_be_turned(tmp_path):
