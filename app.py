@@ -27,7 +27,7 @@ PROJECT = Path(__file__).parent
 SAMPLES = sorted(PROJECT.glob("sample_photos/*.jpg"))
 FORGET = (10, 120)  # uploaded files are looked for every 10 seconds, and removed after 120
 COLUMNS = ["photo", "answer", "probability", "network", "note"]
-WIDTHS = ["120px", "115px", "125px", "90px", "300px"]
+WIDTHS = ["120px", "115px", "125px", "90px", "380px"]
 ON_KAGGLE = "KAGGLE_KERNEL_RUN_TYPE" in os.environ
 TITLE = "Which garment is this?"
 INTRODUCTION = f"""# {TITLE}
@@ -35,7 +35,7 @@ Drop a photo of a T-shirt or top, trousers, a pullover, a dress, a coat, a shirt
 ankle boots or a bag: the network knows nothing else. One garment, laid out whole and upright on a
 background of another colour, works best."""
 STYLE = """.gradio-container {width: 100%; max-width: 900px !important; margin: auto}
-#wrong {color: #D55E00}
+#wrong p {color: #D55E00 !important}
 #samples .grid-container {grid-template-columns: repeat(auto-fit, minmax(90px, 1fr))}"""
 SHARING = """Whoever has the public address can use this page while it runs, for a week at most.
 All photos then pass through the servers of Gradio, whose address it is."""
