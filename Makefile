@@ -47,7 +47,7 @@ test: data
 test-colab: data .venv-colab/installed
 	.venv-colab/bin/python -m pytest tests/test_colab.py tests/test_notebooks.py tests/test_app.py
 
-# The notebooks in JupyterLab, in a real browser.
+# The page, and the notebooks in JupyterLab, in a real browser.
 test-browser: data .venv/browser
 	$(PYTHON) -m pytest tests/browser.py
 	@echo "The screenshots are in runs/screenshots."

@@ -3,8 +3,8 @@
     python run.py inference PHOTOS="my photos"
 
 `make` gives the values as environment variables GIVEN_NAME. `runs/` gets the executed notebook, the
-same as a page for the browser, and a log with all that libraries print. Tags of the cells say what
-goes where: in a terminal only those tagged "printed" are heard, the page leaves out those tagged
+same as a page for the browser, and a log with all that libraries print. The tags of a cell say what
+goes where: a terminal shows what those tagged "printed" print, the page leaves out those tagged
 "off-page", and on a phone the figures of those tagged "fits" are as wide as the screen.
 """
 
@@ -25,6 +25,7 @@ from traitlets.config import Config
 
 from fmnist_utils.errors import as_path
 
+NOTEBOOKS = ("train", "inference")
 GIVEN = "GIVEN_"  # how the names of the values begin in the environment
 ANSWERS = "runs/answers.csv"  # all answers about photos, with all ten probabilities
 SENTENCES = ("UserError", "PhotoError", "Stopped", "SystemExit")  # errors shown without their name
@@ -100,8 +101,8 @@ def set_values(notebook, given):
         defaults[assignment.targets[0].id] = assignment.value.value
     lines = [f"{name} = {value(name, text, defaults)!r}" for name, text in given.items()]
     if lines:
-        added = nbformat.v4.new_code_cell("\n".join(lines), metadata={"tags": ["off-page"]})
-        notebook.cells.insert(notebook.cells.index(cell) + 1, added)
+        place = notebook.cells.index(cell) + 1
+        notebook.cells.insert(place, nbformat.v4.new_code_cell("\n".join(lines)))
 
 
 def value(name, text, defaults):
@@ -154,7 +155,7 @@ def execute(notebook, name, folder):
     return ""
 
 
-def main(name, *arguments):
+def main(name, arguments):
     page = Path(f"runs/{name}.html")
     page.unlink(missing_ok=True)  # so that it isn't taken for the page of this run
     notebook = nbformat.read(f"{name}.ipynb", 4)
@@ -177,4 +178,6 @@ def main(name, *arguments):
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if len(sys.argv) < 2 or sys.argv[1] not in NOTEBOOKS:
+        sys.exit(f"Give the name of a notebook: python run.py {' or '.join(NOTEBOOKS)}.")
+    main(sys.argv[1], sys.argv[2:])

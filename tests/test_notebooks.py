@@ -108,6 +108,9 @@ def test_values_are_given_on_the_command_line_as_well(project):
     command = [sys.executable, "run.py", "train", "EPOCHS=abc"]
     ended = subprocess.run(command, cwd=project, capture_output=True, text=True)
     assert ended.stderr == "EPOCHS cannot be 'abc'; give a whole number.\n"
+    command[2:] = []
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert ended.stderr == "Give the name of a notebook: python run.py train or inference.\n"
     command[2:] = ["inference", "PAGE=1"]
     ended = subprocess.run(command, cwd=project, capture_output=True, text=True)
     assert ended.stderr == "PAGE is for the notebook in a browser alone.\n"
