@@ -5,7 +5,7 @@ PYTHON := .venv/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-# A value given to make goes to run.py through the environment, as it is: no shell reads it.
+# A value given to make goes on through the environment, as it is: no shell reads it.
 given = $(if $(findstring command,$(origin $(1))),$(value $(1)))
 unexport RECIPE EPOCHS SEED SEEDS RUN_DIR MODEL PHOTOS ANSWERS SHARE
 export GIVEN_RECIPE = $(call given,RECIPE)
@@ -28,7 +28,7 @@ $(shell $(PYTHON) -c "import nbclient" 2> /dev/null || rm -f .venv/installed)
 
 # A web page to drop photos on; with SHARE=1, for others too.
 app: .venv/installed
-	@$(PYTHON) app.py --model "$${GIVEN_MODEL:-photos}" $(if $(call given,SHARE),--share)
+	@$(PYTHON) app.py --model "$${GIVEN_MODEL:-photos}" $(if $(filter 1,$(call given,SHARE)),--share)
 
 infer: data
 	@$(PYTHON) run.py inference

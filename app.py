@@ -2,15 +2,18 @@
 
     make app, or, where the packages of requirements.txt are installed: python app.py
 
-Only this machine can open the page. On Hugging Face Spaces this file runs as it is.
+Only this machine can open the page, unless it is shared. On Hugging Face Spaces this file runs as
+it is.
 """
 
 import argparse
 import html
 import io
 import json
+import logging
 import os
 import sys
+import tempfile
 from functools import cache, partial
 from pathlib import Path
 
@@ -18,16 +21,19 @@ import gradio as gr
 import pandas as pd
 from PIL import Image
 
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow logs errors only
+
 from fmnist_utils import photos, store
 from fmnist_utils.errors import UserError
-from fmnist_utils.photos.reading import MAX_BYTES
 from fmnist_utils.recipes import RECIPES
 
 PROJECT = Path(__file__).parent
 SAMPLES = sorted(PROJECT.glob("sample_photos/*.jpg"))
+TURNED = " (turned)"
 FORGET = (10, 120)  # uploaded files are looked for every 10 seconds, and removed after 120
-COLUMNS = ["photo", "answer", "probability", "network", "note"]
-WIDTHS = ["120px", "115px", "125px", "90px", "380px"]
+LARGEST = "50mb"
+COLUMNS = ["photo", "answer", "probability", "note", "network"]
+WIDTHS = ["105px", "105px", "125px", "380px", "100px"]
 ON_KAGGLE = "KAGGLE_KERNEL_RUN_TYPE" in os.environ
 TITLE = "Which garment is this?"
 INTRODUCTION = f"""# {TITLE}
@@ -76,7 +82,7 @@ def opened(paths):
 
 
 def uploaded(paths, shown):
-    """Return nothing, to make room for more, the files to show, and what is wrong, as HTML.
+    """Return None, which empties the field; the files to show; and what is wrong, as HTML.
 
     If none of the new files can be read, those that are `shown` stay.
     """
@@ -99,13 +105,21 @@ def tapped(event: gr.SelectData):
     return opened([SAMPLES[event.index]]), ""
 
 
-def turned(number, files):
-    """Return the files, of which one is turned to the left by 90 degrees."""
-    picture = photos.read(files[number]).transpose(Image.Transpose.ROTATE_90)
+def turned(file):
+    """Return a file with the photo turned to the left by 90 degrees."""
+    picture = photos.read(file).transpose(Image.Transpose.ROTATE_90)
     content = io.BytesIO()
-    content.name = files[number].name
     picture.save(content, "BMP")
-    return [*files[:number], content, *files[number + 1 :]]
+    content.name = file.name.removesuffix(TURNED) + TURNED
+    return content
+
+
+def with_turned(wanted, files):
+    """Return the files, of which the `wanted` one, if it is still shown, is turned."""
+    shown = []
+    for file in files:
+        shown.append(turned(file) if file is wanted else file)
+    return shown
 
 
 def classified(files, chosen, answers):
@@ -119,14 +133,14 @@ def classified(files, chosen, answers):
 
 
 def page(chosen="photos") -> gr.Blocks:
-    """Return the page: what puts photos into `files` has them classified, and the answers shown."""
+    """Return the page: whenever `files` changes, they are classified, and the answers shown."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=FORGET) as blocks:
         files = gr.State([])
         items = gr.State([])
         answers = gr.State(pd.DataFrame())
         gr.Markdown(INTRODUCTION)
         with gr.Tab("Photos"):
-            drop = gr.File(file_count="multiple", label="Your photos", height=150)
+            drop = gr.File(file_count="multiple", label="Photos, each up to 50 MB", height=150)
         with gr.Tab("Camera or clipboard"):
             camera = gr.Image(sources=["webcam", "clipboard"], type="filepath", label="Your photo")
         wrong = gr.HTML(elem_id="wrong")
@@ -146,8 +160,13 @@ def page(chosen="photos") -> gr.Blocks:
         drop.upload(uploaded, [drop, files], [drop, files, wrong])
         camera.input(photographed, [camera, files], [camera, files, wrong])
         samples.select(tapped, None, [files, wrong])
-        new = [files.change, model.change]
-        gr.on(new, classified, [files, model, answers], [items, answers])
+        gr.on(
+            [files.change, model.change],
+            classified,
+            [files, model, answers],
+            [items, answers],
+            show_progress_on=[drop, camera],
+        )
 
         with cards:
 
@@ -157,8 +176,12 @@ def page(chosen="photos") -> gr.Blocks:
                     with gr.Row():
                         with gr.Column(min_width=300):
                             gr.HTML(photos.cards(network(name), [item]))
-                        turn = gr.Button("Turn the photo", size="sm", scale=0, min_width=120)
-                        turn.click(partial(turned, number), files, files)
+                        # The key lets a second click through while the page is drawn anew.
+                        key = f"turn {number}"
+                        turn = gr.Button(
+                            "Turn the photo", key=key, size="sm", scale=0, min_width=120
+                        )
+                        turn.click(partial(with_turned, item.source), files, files, key=key)
 
         @gr.render(inputs=answers, triggers=[answers.change])
         def show_table(answers):
@@ -176,6 +199,7 @@ def page(chosen="photos") -> gr.Blocks:
 
 def launch(chosen="photos", share=False):
     """Serve the page, in a notebook below the cell; return the page and its address."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of batches of a new size
     network(chosen)  # a mistake in its name is told before anything is shown
     share = share or ON_KAGGLE  # there, no other address leads to the page
     if share:
@@ -183,7 +207,7 @@ def launch(chosen="photos", share=False):
     blocks = page(chosen)
     _, local, public = blocks.launch(
         share=share,
-        max_file_size=MAX_BYTES,
+        max_file_size=LARGEST,
         footer_links=[],
         css=STYLE,
         height=900,
@@ -198,12 +222,14 @@ def main():
     parser.add_argument("--model", default="photos", help="a name in saved_model, or a path")
     parser.add_argument("--share", action="store_true", help="let others open the page, too")
     given = parser.parse_args()
-    try:
-        blocks, address = launch(given.model, given.share)
-    except UserError as error:
-        sys.exit(str(error))
-    print(f"The page is {address} in a browser. Ctrl-C ends it.", flush=True)
-    blocks.block_thread()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder  # so that nothing is left when the page ends
+        try:
+            blocks, address = launch(given.model, given.share)
+        except UserError as error:
+            sys.exit(str(error))
+        print(f"The page is {address} in a browser. Ctrl-C ends it.", flush=True)
+        blocks.block_thread()
 
 
 if __name__ == "__main__":

@@ -30,14 +30,17 @@ GIVEN = "GIVEN_"  # how the names of the values begin in the environment
 ANSWERS = "runs/answers.csv"  # all answers about photos, with all ten probabilities
 SENTENCES = ("UserError", "PhotoError", "Stopped", "SystemExit")  # errors shown without their name
 OFF_PAGE = Config({"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": ["off-page"]}})
-# nbconvert's own page, with the cells' alternative text; a phone scrolls wide figures aside.
+# nbconvert's own page, with the cells' alternative text, and without what it fetches from elsewhere
+# for formulas and widgets; a phone scrolls wide figures aside.
 PAGE = """{% extends "lab/index.html.j2" %}
+{% block html_head_js %}{% endblock %}
+{% block html_head_js_mathjax %}{% endblock %}
 {% block html_head_css %}{{ super() }}
 <style>
-.jp-OutputArea-output pre {font-family: monospace}
+.jp-OutputArea-output pre {font-family: monospace; word-break: normal; overflow-wrap: anywhere}
+.jp-InputPrompt, .jp-OutputPrompt {display: none}
 @media (max-width: 600px) {
   .jp-Notebook {padding: 8px}
-  .jp-InputPrompt, .jp-OutputPrompt {display: none}
   .jp-RenderedImage, .jp-RenderedHTMLCommon {overflow-x: auto}
   .jp-RenderedImage img {max-width: 700px !important}
   .celltag_fits .jp-RenderedImage img {max-width: 100% !important}
@@ -89,6 +92,8 @@ def given_values(name, arguments):
             given[variable.removeprefix(GIVEN)] = text
     for argument in arguments:
         variable, _, text = argument.partition("=")
+        if not text:
+            sys.exit(f"{variable} has no value; give {variable}=VALUE.")
         given[variable] = text
     return given
 
@@ -110,9 +115,9 @@ def value(name, text, defaults):
     if name not in defaults:
         sys.exit(f"This notebook has no {name}; it has {', '.join(defaults)}.")
     if isinstance(defaults[name], bool):
-        sys.exit(f"{name} is for the notebook in a browser alone.")
+        sys.exit(f"{name} is for the notebook in a browser alone; `make app` serves the page.")
     is_pattern = "*" in text or "?" in text
-    if name == "PHOTOS" and not is_pattern and not as_path(text, name).exists():
+    if name == "PHOTOS" and not is_pattern and not os.path.exists(as_path(text, name)):
         sys.exit(f"PHOTOS is {text}, which does not exist; check the path.")
     try:
         return type(defaults[name])(text)
@@ -124,7 +129,7 @@ def value(name, text, defaults):
 def errors_in(log):
     """Have what this process and its kernels print as errors go into the file `log`."""
     kept = os.dup(2)
-    file = os.open(log, os.O_WRONLY | os.O_CREAT)
+    file = os.open(log, os.O_WRONLY | os.O_CREAT, 0o666)
     os.dup2(file, 2)
     os.close(file)
     try:
@@ -142,7 +147,7 @@ def execute(notebook, name, folder):
         client.execute(stdout=2)
         nbformat.write(notebook, folder / f"{name}.ipynb")
         exporter = HTMLExporter(OFF_PAGE, raw_template=PAGE)
-        if name == "inference":  # its page is for looking; that of a training shows the code
+        if name == "inference":  # the page of photos hides the code, that of a training shows it
             exporter.exclude_input = True
             exporter.exclude_output_prompt = True
         html, _ = exporter.from_notebook_node(notebook)
@@ -157,7 +162,9 @@ def execute(notebook, name, folder):
 
 def main(name, arguments):
     page = Path(f"runs/{name}.html")
-    page.unlink(missing_ok=True)  # so that it isn't taken for the page of this run
+    page.unlink(missing_ok=True)  # so that nothing earlier is taken for what this run writes
+    if name == "inference":
+        Path(ANSWERS).unlink(missing_ok=True)
     notebook = nbformat.read(f"{name}.ipynb", 4)
     given = given_values(name, arguments)
     set_values(notebook, given)

@@ -59,12 +59,14 @@ def test_a_photo_that_lies_sideways_can_be_turned(tmp_path):
     sideways = tmp_path / "sideways.png"
     Image.open(TROUSERS).transpose(Image.Transpose.ROTATE_270).save(sideways)
     files = app.opened([SHIRT, sideways])
-    turned = app.turned(1, files)
-    items, _ = app.classified(turned, "photos", NOTHING)
-    assert turned[0] is files[0]
-    assert turned[1].name == "sideways.png"
+    shown = app.with_turned(files[1], files)
+    items, answers = app.classified(shown, "photos", NOTHING)
+    assert shown[0] is files[0]
+    assert list(answers["photo"]) == ["shirt-on-a-blanket.jpg", "sideways.png (turned)"]
     assert items[1].label == "Trouser"
     assert items[1].probability == pytest.approx(upright[0].probability, abs=0.1)
+    assert app.with_turned(files[1], shown) == shown  # which is not shown any more
+    assert app.turned(shown[1]).name == "sideways.png (turned)"
 
 
 def test_four_who_drop_twenty_photos_at_once_get_their_own_answers(splits):
@@ -133,7 +135,7 @@ def test_what_is_uploaded_is_removed_and_what_is_too_large_is_refused(address):
     sent = httpx.post(upload, files={"files": ("mine.jpg", SHIRT.read_bytes())})
     [stored] = sent.json()
     assert Path(stored).read_bytes() == SHIRT.read_bytes()
-    large = httpx.post(upload, files={"files": ("large.jpg", bytes(50_000_001))}, timeout=60)
+    large = httpx.post(upload, files={"files": ("large.jpg", bytes(50 * 2**20 + 1))}, timeout=60)
     assert large.status_code == 413
     ends = time.monotonic() + 20
     while Path(stored).exists() and time.monotonic() < ends:

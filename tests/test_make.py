@@ -46,7 +46,7 @@ def test_the_page_takes_its_values_as_they_are(project):
     assert f"{ODD_VALUES[1]}.keras does not exist" in ended.stderr
     assert "Traceback" not in ended.stderr
     assert not (project / "F").exists()
-    assert "--share" not in make(project, "--dry-run", "app").stdout
+    assert "--share" not in make(project, "--dry-run", "app", "SHARE=0").stdout
     assert "--share" in make(project, "--dry-run", "app", "SHARE=1").stdout
 
 

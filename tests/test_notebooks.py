@@ -96,12 +96,14 @@ def test_the_page_of_photos_is_for_looking_and_goes_when_a_run_fails(project):
     assert "No description" not in html
     assert "import" not in body
     assert "PHOTOS" not in body
+    assert not re.findall(r"<(?:script|link|img)[^>]+https?://", html)
     assert body.index("coat-on-a-sheet.jpg") < body.index("<img") < 2500
     assert body.count("sample_photos/trousers-on-wood.jpg</b>") == 1
     failing = start("inference", project, MODEL="nowhere")
     failing.communicate()
     assert failing.returncode == 1
     assert not page.exists()
+    assert not (project / "runs/answers.csv").exists()
 
 
 def test_values_are_given_on_the_command_line_as_well(project):
@@ -113,7 +115,10 @@ def test_values_are_given_on_the_command_line_as_well(project):
     assert ended.stderr == "Give the name of a notebook: python run.py train or inference.\n"
     command[2:] = ["inference", "PAGE=1"]
     ended = subprocess.run(command, cwd=project, capture_output=True, text=True)
-    assert ended.stderr == "PAGE is for the notebook in a browser alone.\n"
+    assert ended.stderr.startswith("PAGE is for the notebook in a browser alone;")
+    command[2:] = ["inference", "PHOTOS", "folder"]
+    ended = subprocess.run(command, cwd=project, capture_output=True, text=True)
+    assert ended.stderr == "PHOTOS has no value; give PHOTOS=VALUE.\n"
 
 
 def test_a_mistake_is_one_sentence(project):

@@ -224,6 +224,15 @@ def test_a_table_has_all_probabilities_and_no_figure_for_what_cannot_be_read(sho
     assert np.isnan(bad["probability"])
 
 
+def test_answers_are_saved_or_one_sentence_says_why_not(tmp_path):
+    items = [photos.Classified("mine.png", error="mine.png is empty; save the picture again.")]
+    photos.save(items, tmp_path / "new/answers.csv")
+    saved = pd.read_csv(tmp_path / "new/answers.csv")
+    assert list(saved["photo"]) == ["mine.png"]
+    with pytest.raises(UserError, match="cannot be written"):
+        photos.save(items, tmp_path / "new")
+
+
 def test_occlusion_finds_where_a_network_looks():
     weights = np.zeros((28, 28, 10))
     weights[4:12, 14:22, 9] = 0.0002  # class 9 is likely where this part is white

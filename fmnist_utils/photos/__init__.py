@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fmnist_utils.data import CLASS_NAMES
-from fmnist_utils.errors import UserError
+from fmnist_utils.errors import UserError, as_path
 from fmnist_utils.model import probabilities
 from fmnist_utils.photos.cutout import SIZE, Prepared, prepare
 from fmnist_utils.photos.display import card
@@ -68,6 +68,16 @@ def table(items) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["photo", "answer", "probability", "note", *CLASS_NAMES])
 
 
+def save(items, path):
+    """Write the `table` of these `Classified` as a CSV file; raise UserError if that cannot be."""
+    file = as_path(path, "ANSWERS")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        table(items).to_csv(file, index=False)
+    except OSError as error:
+        raise UserError(f"{file} cannot be written ({error}); choose another ANSWERS.") from None
+
+
 def cards(model, items) -> str:
     """Return HTML that shows each `Classified`: what became of it, where the model looked, answer.
 
@@ -90,12 +100,14 @@ def occlusion(model, item) -> np.ndarray:
     answer = CLASS_NAMES.index(item.label)
     corners = list(product(range(0, SIZE[0] - PATCH + 1, STRIDE), repeat=2))
     pictures = np.repeat(view[np.newaxis], 1 + len(corners), axis=0)  # the first stays as it is
-    for picture, (top, left) in zip(pictures[1:], corners, strict=True):
+    for picture, corner in zip(pictures[1:], corners, strict=True):
+        top, left = corner
         picture[top : top + PATCH, left : left + PATCH] = GREY
     shares = probabilities(model, pictures)[:, answer]
     falls = np.zeros(SIZE)
     covers = np.zeros(SIZE)
-    for share, (top, left) in zip(shares[1:], corners, strict=True):
+    for share, corner in zip(shares[1:], corners, strict=True):
+        top, left = corner
         falls[top : top + PATCH, left : left + PATCH] += shares[0] - share
         covers[top : top + PATCH, left : left + PATCH] += 1
     return falls / covers

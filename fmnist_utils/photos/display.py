@@ -26,7 +26,7 @@ object-fit: contain; image-rendering: pixelated; margin: 0">
 <figcaption style="font-size: 11px; line-height: 1.2; text-align: center">{title}</figcaption>
 </figure>"""
 BAR = """<div style="display: flex; align-items: center; gap: 6px; white-space: nowrap">
-<span style="background: {color}; width: {width:.0f}px; height: 14px"></span>
+<span style="background: {color}; width: {width:.0f}px; min-width: 1px; height: 14px"></span>
 <span>{label} {share:.1%}</span></div>"""
 NOTE = '<p style="color: #D55E00; overflow-wrap: anywhere">{text}</p>'
 
