@@ -132,6 +132,28 @@ def classified(files, chosen, answers):
     return items, pd.concat([table, answers]).drop_duplicates()
 
 
+def draw_cards(items, name, files):
+    """Draw what the network called `name` says about each photo of the state `files`."""
+    for number, item in enumerate(items):
+        with gr.Row():
+            with gr.Column(min_width=300):
+                gr.HTML(photos.cards(network(name), [item]))
+            # The key lets a second click through while the page is drawn anew.
+            key = f"turn {number}"
+            turn = gr.Button("Turn the photo", key=key, size="sm", scale=0, min_width=120)
+            turn.click(partial(with_turned, item.source), files, files, key=key)
+
+
+def draw_table(answers):
+    """Draw the table of all answers, and the button that saves it."""
+    shown = answers[COLUMNS].copy()
+    shown["probability"] = shown["probability"].map("{:.1%}".format)
+    gr.Dataframe(shown, label="All answers", interactive=False, wrap=True, column_widths=WIDTHS)
+    text = gr.Textbox(answers.to_csv(index=False), visible=False)
+    save = gr.Button("Save all answers as CSV", size="sm")
+    save.click(None, text, None, js=SAVE)
+
+
 def page(chosen="photos") -> gr.Blocks:
     """Return the page: whenever `files` changes, they are classified, and the answers shown."""
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=FORGET) as blocks:
@@ -172,27 +194,11 @@ def page(chosen="photos") -> gr.Blocks:
 
             @gr.render(inputs=[items, model], triggers=[items.change])
             def show_cards(items, name):
-                for number, item in enumerate(items):
-                    with gr.Row():
-                        with gr.Column(min_width=300):
-                            gr.HTML(photos.cards(network(name), [item]))
-                        # The key lets a second click through while the page is drawn anew.
-                        key = f"turn {number}"
-                        turn = gr.Button(
-                            "Turn the photo", key=key, size="sm", scale=0, min_width=120
-                        )
-                        turn.click(partial(with_turned, item.source), files, files, key=key)
+                draw_cards(items, name, files)
 
         @gr.render(inputs=answers, triggers=[answers.change])
         def show_table(answers):
-            shown = answers[COLUMNS].copy()
-            shown["probability"] = shown["probability"].map("{:.1%}".format)
-            gr.Dataframe(
-                shown, label="All answers", interactive=False, wrap=True, column_widths=WIDTHS
-            )
-            text = gr.Textbox(answers.to_csv(index=False), visible=False)
-            save = gr.Button("Save all answers as CSV", size="sm")
-            save.click(None, text, None, js=SAVE)
+            draw_table(answers)
 
     return blocks
 

@@ -5,11 +5,11 @@ import html
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageColor
 
 from fmnist_utils.photos.reading import printable
 
-BLUE = "#0072B2"  # this and the orange are Okabe and Ito's, for colour-blind readers
+BLUE = "#0072B2"  # the colours of `plots`, which takes a second to import
 ORANGE = "#D55E00"
 STRONGEST = 0.5  # a fall of the probability that is drawn in full orange
 
@@ -28,7 +28,7 @@ object-fit: contain; image-rendering: pixelated; margin: 0">
 BAR = """<div style="display: flex; align-items: center; gap: 6px; white-space: nowrap">
 <span style="background: {color}; width: {width:.0f}px; min-width: 1px; height: 14px"></span>
 <span>{label} {share:.1%}</span></div>"""
-NOTE = '<p style="color: #D55E00; overflow-wrap: anywhere">{text}</p>'
+NOTE = '<p style="color: {color}; overflow-wrap: anywhere">{text}</p>'
 
 
 def card(item, looked) -> str:
@@ -37,7 +37,7 @@ def card(item, looked) -> str:
     `looked` (28, 28), from `photos.occlusion`, is where the network looked.
     """
     if item.error:
-        return NOTE.format(text=html.escape(item.error))
+        return NOTE.format(color=ORANGE, text=html.escape(item.error))
     name = html.escape(printable(item.source))
     stages = dict(item.prepared.stages)
     stages["where it looked"] = _overlay(item.prepared.views[0], looked)
@@ -47,7 +47,7 @@ def card(item, looked) -> str:
     for label, share in item.ranking[:3]:
         answer.append(BAR.format(color=color, width=120 * share, label=label, share=share))
     if item.warning:
-        answer.append(NOTE.format(text=f"This is a guess: {item.warning}."))
+        answer.append(NOTE.format(color=ORANGE, text=f"This is a guess: {item.warning}."))
     return CARD.format(name=name, pictures="".join(pictures), answer="".join(answer))
 
 
@@ -61,5 +61,5 @@ def _picture(title, image, name):
 def _overlay(view, looked):
     """Return the network's input, the more orange the more a part speaks for the answer."""
     strength = np.clip(looked / STRONGEST, 0, 1)[..., np.newaxis]
-    orange = np.array([213, 94, 0])
+    orange = np.array(ImageColor.getrgb(ORANGE))
     return Image.fromarray(np.uint8((1 - strength) * view + strength * orange))
