@@ -7,7 +7,6 @@ it is.
 """
 
 import argparse
-import html
 import io
 import json
 import logging
@@ -25,6 +24,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow logs errors onl
 
 from fmnist_utils import photos, store
 from fmnist_utils.errors import UserError
+from fmnist_utils.photos.display import note
 from fmnist_utils.recipes import RECIPES
 
 PROJECT = Path(__file__).parent
@@ -41,7 +41,6 @@ Drop a photo of a T-shirt or top, trousers, a pullover, a dress, a coat, a shirt
 ankle boots or a bag: the network knows nothing else. One garment, laid out whole and upright on a
 background of another colour, works best."""
 STYLE = """.gradio-container {width: 100%; max-width: 900px !important; margin: auto}
-#wrong p {color: #D55E00 !important}
 #samples .grid-container {grid-template-columns: repeat(auto-fit, minmax(90px, 1fr))}"""
 SHARING = """Whoever has the public address can use this page while it runs, for a week at most.
 All photos then pass through the servers of Gradio, whose address it is."""
@@ -81,6 +80,14 @@ def opened(paths):
     return files
 
 
+def held(picture, name):
+    """Return a picture as a file in memory, with nothing lost."""
+    file = io.BytesIO()
+    picture.save(file, "BMP")
+    file.name = name
+    return file
+
+
 def uploaded(paths, shown):
     """Return None, which empties the field; the files to show; and what is wrong, as HTML.
 
@@ -90,10 +97,9 @@ def uploaded(paths, shown):
     wrong = ""
     for file in opened(paths):
         try:
-            photos.read(file)
-            readable.append(file)
+            readable.append(held(photos.read(file), file.name))
         except photos.PhotoError as error:
-            wrong += f"<p>{html.escape(str(error))}</p>"
+            wrong += note(str(error))
     return None, readable or shown, wrong
 
 
@@ -108,10 +114,7 @@ def tapped(event: gr.SelectData):
 def turned(file):
     """Return a file with the photo turned to the left by 90 degrees."""
     picture = photos.read(file).transpose(Image.Transpose.ROTATE_90)
-    content = io.BytesIO()
-    picture.save(content, "BMP")
-    content.name = file.name.removesuffix(TURNED) + TURNED
-    return content
+    return held(picture, file.name.removesuffix(TURNED) + TURNED)
 
 
 def with_turned(wanted, files):
@@ -165,7 +168,7 @@ def page(chosen="photos") -> gr.Blocks:
             drop = gr.File(file_count="multiple", label="Photos, each up to 50 MB", height=150)
         with gr.Tab("Camera or clipboard"):
             camera = gr.Image(sources=["webcam", "clipboard"], type="filepath", label="Your photo")
-        wrong = gr.HTML(elem_id="wrong")
+        wrong = gr.HTML()
         cards = gr.Column()
         gr.Markdown("No photo at hand? Tap one of these.")
         samples = gr.Gallery(

@@ -41,8 +41,7 @@ def drop(page, files):
 
 def answers():
     """Return what the network that ships says about the photos shown, as CSV."""
-    table = photos.table(photos.classify(app.network("photos"), SHOWN))
-    table["photo"] = [path.name for path in SHOWN]
+    table = photos.table(photos.classify(app.network("photos"), app.opened(SHOWN)))
     return table[["photo", "answer", "probability"]].to_csv(index=False)
 
 

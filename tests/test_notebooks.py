@@ -74,7 +74,10 @@ def test_train_stores_what_inference_opens(project, splits):
         Image.fromarray(255 - image.squeeze()).save(project / f"mine/{number:02d}.png")
     (project / "mine/bad.jpg").write_bytes(b"nothing")
     printed, notebook = execute("inference", project, MODEL="runs/mine/compact", PHOTOS="mine")
+    assert "mine/13.png" in printed
+    assert "No description" not in (project / "runs/inference.html").read_text()
     shown = json.dumps(notebook)
+    assert "bad.jpg is not a picture" in shown
     recorded = results["test"]["accuracy"]
     assert f"Here {recorded:.2%} of the test images" in shown
 

@@ -28,7 +28,7 @@ object-fit: contain; image-rendering: pixelated; margin: 0">
 BAR = """<div style="display: flex; align-items: center; gap: 6px; white-space: nowrap">
 <span style="background: {color}; width: {width:.0f}px; min-width: 1px; height: 14px"></span>
 <span>{label} {share:.1%}</span></div>"""
-NOTE = '<p style="color: {color}; overflow-wrap: anywhere">{text}</p>'
+NOTE = '<p style="color: {color}; overflow-wrap: anywhere">{sentence}</p>'
 
 
 def card(item, looked) -> str:
@@ -37,7 +37,7 @@ def card(item, looked) -> str:
     `looked` (28, 28), from `photos.occlusion`, is where the network looked.
     """
     if item.error:
-        return NOTE.format(color=ORANGE, text=html.escape(item.error))
+        return note(item.error)
     name = html.escape(printable(item.source))
     stages = dict(item.prepared.stages)
     stages["where it looked"] = _overlay(item.prepared.views[0], looked)
@@ -47,8 +47,13 @@ def card(item, looked) -> str:
     for label, share in item.ranking[:3]:
         answer.append(BAR.format(color=color, width=120 * share, label=label, share=share))
     if item.warning:
-        answer.append(NOTE.format(color=ORANGE, text=f"This is a guess: {item.warning}."))
+        answer.append(note(f"This is a guess: {item.warning}."))
     return CARD.format(name=name, pictures="".join(pictures), answer="".join(answer))
+
+
+def note(sentence) -> str:
+    """Return HTML with a sentence about what is wrong or doubtful."""
+    return NOTE.format(color=ORANGE, sentence=html.escape(sentence))
 
 
 def _picture(title, image, name):
