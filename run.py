@@ -2,13 +2,12 @@
 
     python run.py inference PHOTOS="my photos"
 
-`make` gives the values as environment variables GIVEN_NAME. `runs/` gets the executed notebook, the
-same as a page for the browser, and a log with all that libraries print. The tags of a cell say what
-goes where: a terminal shows what those tagged "printed" print, the page leaves out those tagged
-"off-page", and on a phone the figures of those tagged "fits" are as wide as the screen.
+`runs/` gets the executed notebook, the same as a page for the browser, and a log with all that
+libraries print. The tags of a cell say what goes where: a terminal shows what those tagged
+"printed" print, the page leaves out those tagged "off-page", and on a phone the figures of those
+tagged "fits" are as wide as the screen.
 """
 
-import ast
 import asyncio
 import os
 import signal
@@ -23,10 +22,9 @@ from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
-from fmnist_utils.errors import as_path
+from given import checked, from_make
 
 NOTEBOOKS = ("train", "inference")
-GIVEN = "GIVEN_"  # how the names of the values begin in the environment
 ANSWERS = "runs/answers.csv"  # all answers about photos, with all ten probabilities
 SENTENCES = ("UserError", "PhotoError", "Stopped", "SystemExit")  # errors shown without their name
 OFF_PAGE = Config({"TagRemovePreprocessor": {"enabled": True, "remove_cell_tags": ["off-page"]}})
@@ -76,53 +74,23 @@ class Client(NotebookClient):
             asyncio.get_running_loop().add_signal_handler(signal.SIGINT, interrupt)
 
 
-def parameters(notebook):
-    """Return the one cell with the values that a reader may change."""
-    for cell in notebook.cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            return cell
-    raise ValueError("The notebook has no cell that is tagged 'parameters'.")
-
-
 def given_values(name, arguments):
-    """Return the values given for a notebook, as text: by `make`, and as NAME=VALUE."""
+    """Return the values given for a notebook: by `make`, and as NAME=VALUE."""
     given = {"ANSWERS": ANSWERS} if name == "inference" else {}
-    for variable, text in os.environ.items():
-        if variable.startswith(GIVEN) and text:
-            given[variable.removeprefix(GIVEN)] = text
+    given.update(from_make())
     for argument in arguments:
         variable, _, text = argument.partition("=")
-        if not text:
-            sys.exit(f"{variable} has no value; give {variable}=VALUE.")
         given[variable] = text
-    return given
+    return checked(name, given)
 
 
 def set_values(notebook, given):
-    """Add a cell with the values given; exit with one sentence where one can't be used."""
-    cell = parameters(notebook)
-    defaults = {}
-    for assignment in ast.parse(cell.source).body:
-        defaults[assignment.targets[0].id] = assignment.value.value
-    lines = [f"{name} = {value(name, text, defaults)!r}" for name, text in given.items()]
-    if lines:
-        place = notebook.cells.index(cell) + 1
-        notebook.cells.insert(place, nbformat.v4.new_code_cell("\n".join(lines)))
-
-
-def value(name, text, defaults):
-    """Return the value in `text`, of the type that the notebook's own has."""
-    if name not in defaults:
-        sys.exit(f"This notebook has no {name}; it has {', '.join(defaults)}.")
-    if isinstance(defaults[name], bool):
-        sys.exit(f"{name} is for the notebook in a browser alone; `make app` serves the page.")
-    is_pattern = "*" in text or "?" in text
-    if name == "PHOTOS" and not is_pattern and not os.path.exists(as_path(text, name)):
-        sys.exit(f"PHOTOS is {text}, which does not exist; check the path.")
-    try:
-        return type(defaults[name])(text)
-    except ValueError:
-        sys.exit(f"{name} cannot be {text!r}; give a whole number.")
+    """Add a cell with the values given, below the one that has the notebook's own."""
+    lines = [f"{name} = {value!r}" for name, value in given.items()]
+    for place, cell in enumerate(notebook.cells):
+        if "parameters" in cell.metadata.get("tags", []):
+            notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("\n".join(lines)))
+            return
 
 
 @contextmanager
@@ -167,7 +135,8 @@ def main(name, arguments):
         Path(ANSWERS).unlink(missing_ok=True)
     notebook = nbformat.read(f"{name}.ipynb", 4)
     given = given_values(name, arguments)
-    set_values(notebook, given)
+    if given:
+        set_values(notebook, given)
     notebook.metadata["title"] = notebook.cells[0].source.splitlines()[0].strip("# ")
     Path("runs").mkdir(exist_ok=True)
     # In a folder of its own first, so that two runs at once don't mix what they write.

@@ -64,7 +64,7 @@ def copy_project(folder):
     folder.mkdir(parents=True, exist_ok=True)
     unneeded = shutil.ignore_patterns("__pycache__")
     shutil.copytree(ROOT / "fmnist_utils", folder / "fmnist_utils", ignore=unneeded)
-    for name in ("train.ipynb", "inference.ipynb", "run.py", "app.py", "Makefile"):
+    for name in ("train.ipynb", "inference.ipynb", "given.py", "run.py", "app.py", "Makefile"):
         shutil.copy2(ROOT / name, folder)
     for name in ("requirements.txt", "requirements-dev.txt"):
         shutil.copy2(ROOT / name, folder)  # with its time, which tells make that nothing is new
