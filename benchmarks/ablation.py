@@ -13,8 +13,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from benchmarks import mistakes_in_a_sentence, parsed, positive, seed
 from fmnist_utils import data, training
 from fmnist_utils.augment import AUGMENTATIONS
+from fmnist_utils.errors import expect
 from fmnist_utils.identity import run_directory
 from fmnist_utils.recipes import RECIPES
 
@@ -43,8 +45,10 @@ def ingredients(recipe):
 
 
 def main(name, epochs, seeds, wanted):
-    splits = data.load()
     changes = ingredients(replace(RECIPES[name], epochs=epochs))
+    for change in wanted or changes:
+        expect(change in changes, "A change", change, f"one of: {', '.join(changes)}")
+    splits = data.load()
     report = json.loads(REPORT.read_text())
     rows = report.setdefault(f"{name}, {epochs} epochs", {})
     for change in wanted or changes:
@@ -60,8 +64,9 @@ def main(name, epochs, seeds, wanted):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", choices=RECIPES)
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    parser.add_argument("--epochs", type=positive, default=10)
+    parser.add_argument("--seeds", type=seed, nargs="+", default=[0, 1])
     parser.add_argument("--changes", nargs="+", help="some of the changes, by name")
-    chosen = parser.parse_args()
-    main(chosen.recipe, chosen.epochs, chosen.seeds, chosen.changes)
+    with mistakes_in_a_sentence():
+        chosen = parsed(parser)
+        main(chosen.recipe, chosen.epochs, chosen.seeds, chosen.changes)

@@ -7,6 +7,7 @@ the run's folder. Two recipes are trained on the first images of the real data: 
 one that has every option. Prints how many arrays differed, and writes `benchmarks/kill.json`.
 """
 
+import argparse
 import io
 import json
 import multiprocessing
@@ -21,6 +22,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import parsed, positive
 from fmnist_utils import data, training
 from fmnist_utils.augment import AUGMENTATIONS
 from fmnist_utils.recipes import BASELINE, COMPACT
@@ -130,4 +132,6 @@ def main(kills):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("kills", type=positive)
+    main(parsed(parser).kills)

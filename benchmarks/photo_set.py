@@ -12,13 +12,14 @@ pair that fits none of these is called doubtful, and left out. Writes
 `saved_model/photos.npz`: of each photo the first view of `photos.prepare`, its label and its file.
 """
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from benchmarks import mistakes_in_a_sentence, parsed
 from fmnist_utils import data
 from fmnist_utils.photos import prepare
 from fmnist_utils.photos.reading import read
@@ -50,4 +51,7 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder")
+    with mistakes_in_a_sentence():
+        main(parsed(parser).folder)

@@ -9,16 +9,18 @@ who took them are new to every network. Those for validation show how sure is su
 and are also told apart; Bag is in none of the photos.
 """
 
+import argparse
 import json
-import sys
 from pathlib import Path
 from statistics import mean
 
 import pandas as pd
 
+from benchmarks import mistakes_in_a_sentence, parsed
 from benchmarks.photo_set import DOUBTFUL, NONE, TABLE
 from fmnist_utils import data, evaluation, photos, store, training
 from fmnist_utils.identity import run_directory
+from fmnist_utils.photos.reading import read
 from fmnist_utils.recipes import PHOTOS, RECIPES
 
 SEEDS = 3
@@ -94,6 +96,7 @@ def notes(answered):
 
 def main(folder):
     table = pd.read_csv(TABLE)
+    read(Path(folder, table["file"][0]))  # a wrong folder is told before anything is trained
     report = {}
     for name, models in networks().items():
         report[name] = {}
@@ -110,4 +113,7 @@ def main(folder):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder")
+    with mistakes_in_a_sentence():
+        main(parsed(parser).folder)

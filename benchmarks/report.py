@@ -6,6 +6,7 @@ Every figure comes from a JSON file: `published.json` has what others report, th
 written by runs. A table is a dict {column: {row: cell}}, and stands between two markers.
 """
 
+import argparse
 import json
 from pathlib import Path
 from statistics import mean, median, stdev
@@ -15,6 +16,7 @@ from matplotlib import pyplot as plt
 from matplotlib.ticker import PercentFormatter
 from scipy.stats import binomtest
 
+from benchmarks import parsed
 from benchmarks.photo_set import DOUBTFUL, NONE, TABLE
 from benchmarks.photos import ALL_SHOES, GARMENTS, SHOES
 from fmnist_utils.data import Splits
@@ -250,7 +252,7 @@ def markdown(table):
 
 def filled(path, tables):
     """Return the text of a document with each table between its markers."""
-    text = (ROOT / path).read_text()
+    text = (ROOT / path).read_text(encoding="utf-8")
     for name, table in tables.items():
         before, rest = text.split(f"<!-- {name} -->")
         _, after = rest.split(f"<!-- /{name} -->")
@@ -280,6 +282,7 @@ def documents():
 
 
 if __name__ == "__main__":
+    parsed(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
     for path, text in documents().items():
-        (ROOT / path).write_text(text)
+        (ROOT / path).write_text(text, encoding="utf-8")
     draw_recipes(ROOT / "docs/recipes.png")

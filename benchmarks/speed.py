@@ -8,6 +8,7 @@ Then one image is classified with the network's own two methods, and with LiteRT
 photos with `photos.classify`. Prints the medians, and writes `benchmarks/speed.json`.
 """
 
+import argparse
 import json
 import os
 import tempfile
@@ -21,6 +22,7 @@ from statistics import median
 import keras
 from ai_edge_litert.interpreter import Interpreter
 
+from benchmarks import parsed
 from fmnist_utils import data, photos, store, training
 from fmnist_utils.model import build
 from fmnist_utils.recipes import BASELINE
@@ -109,4 +111,5 @@ def main():
 
 
 if __name__ == "__main__":
+    parsed(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
     main()

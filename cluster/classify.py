@@ -11,61 +11,85 @@ import argparse
 import glob
 import os
 import re
+from pathlib import Path
 
 import pyarrow as pa
 import ray
 from fsspec.implementations.arrow import ArrowFSWrapper
+from fsspec.implementations.local import LocalFileSystem
 from pyarrow import fs, parquet
 
+from benchmarks import positive
 from cluster import command_line, start
 from fmnist_utils import photos, store
 from fmnist_utils.data import CLASS_NAMES
 from fmnist_utils.errors import UserError, as_path
+from fmnist_utils.photos.files import files_at
 
 # Workers use all CPUs, but book a quarter: were all booked, nothing would be written, and the
 # workers of a machine that dies would wait for ever for room on another.
 BOOKED = 0.25
+NAMES = ("utf-8", "surrogateescape")  # so Python itself writes names that are no UTF-8
 LEFT_OUT = r"(^|/)\.|\.parquet$"  # what is hidden, and rows, where OUTPUT is inside SOURCE
+
+
+class Picture:
+    """A file that is opened where it is read: so what keeps it from being read is its error."""
+
+    def __init__(self, system, path):
+        self.system = system
+        self.name = path
+
+    def read(self, size):
+        with self.system.open(self.name) as file:
+            return file.read(size)
 
 
 class Classifier:
     """A worker: it holds the network, and turns files into rows."""
 
-    def __init__(self, network, sha256):
+    def __init__(self, network, sha256, system):
         self.network = ray.get(network)
         self.sha256 = sha256
+        self.system = system
 
     def __call__(self, files):
-        pairs = zip(files["path"], files["bytes"], strict=True)
         # A table of Arrow's has types, even where all rows are errors.
-        return pa.Table.from_pylist([self.row(path, content) for path, content in pairs])
+        return pa.Table.from_pylist([self.row(name.decode(*NAMES)) for name in files["name"]])
 
-    def row(self, path, content):
-        item = photos.classify(self.network, [content])[0]
-        row = {"path": path, "label": item.label, "probability": item.probability}
+    def row(self, path):
+        item = photos.classify(self.network, [Picture(self.system, path)])[0]
+        row = {"path": written(path), "label": item.label, "probability": item.probability}
         row.update(dict.fromkeys(CLASS_NAMES, float("nan")))
         row.update(item.ranking)  # which is empty where there is an error
-        error = item.error.replace("The picture", path, 1)
-        row.update(warning=item.warning, error=error, model=self.sha256)
+        row.update(warning=item.warning, error=item.error, model=self.sha256)
         return row
+
+
+def written(path):
+    """Return a path as it stands in the rows: what is no UTF-8 in it as \\udcff."""
+    return path.encode("utf-8", "backslashreplace").decode()
 
 
 def located(place, what):
     """Return the file system of a path or an address, and the path there."""
     if "://" not in place:
-        place = os.path.abspath(as_path(place, what))
-    return fs.FileSystem.from_uri(place)
+        return LocalFileSystem(), os.path.abspath(as_path(place, what))
+    system, path = fs.FileSystem.from_uri(place)
+    return ArrowFSWrapper(system), path
 
 
 def listed(system, path):
     """Return the files in a folder and below it, or that fit a pattern: none hidden, no Parquet."""
-    system = ArrowFSWrapper(system)
-    if system.exists(path):
-        base = path
-        found = system.find(path)
-    else:
-        base = re.split("[*?]", path)[0]
+    is_pattern = not system.exists(path)
+    base = re.split("[*?]", path)[0] if is_pattern else path
+    if isinstance(system, LocalFileSystem):
+        files = files_at(Path(path))
+        found = [str(file) for file in files if file.is_file() or file.is_symlink()]
+    elif is_pattern:
         found = [each for each in system.glob(path.replace("[", "[[]")) if system.isfile(each)]
+    else:
+        found = system.find(path)
     return {each for each in found if not re.search(LEFT_OUT, each.removeprefix(base))}
 
 
@@ -73,11 +97,11 @@ def done(system, folder, sha256):
     """Return the pictures whose rows are in OUTPUT; remove what a stop left half written."""
     pictures = set()
     named_by_ray = f"{glob.escape(folder)}/*_*_??????-*.parquet"
-    for file in ArrowFSWrapper(system).glob(named_by_ray):
+    for file in system.glob(named_by_ray):
         try:
             table = parquet.read_table(file, filesystem=system, columns=["path", "model"])
         except pa.ArrowInvalid:
-            system.delete_file(file)
+            system.rm(file)
             continue
         rows = table.to_pydict()
         if set(rows.get("model", [])) != {sha256}:
@@ -93,28 +117,25 @@ def main(chosen):
     files = listed(system, pattern)
     if not files:
         raise UserError(f"There is no picture in {chosen.source}; check SOURCE.")
-    files -= done(target, folder, results["sha256"])
-    print(f"{len(files):,} pictures of {chosen.source} are not in {chosen.output} yet", flush=True)
-    if not files:
+    rows_done = done(target, folder, results["sha256"])
+    names = [path.encode(*NAMES) for path in sorted(files) if written(path) not in rows_done]
+    places = f"{photos.printable(chosen.source)} are not in {photos.printable(chosen.output)} yet"
+    print(f"{len(names):,} pictures of {places}", flush=True)
+    if not names:
         return
-    start(chosen.address)
+    start(chosen.address, "fmnist_utils.photos")
     workers = chosen.workers or int(ray.cluster_resources().get("CPU", 1))
-    # A machine may die while workers start.
-    ray.data.DataContext.get_current().max_consecutive_actor_init_deaths = -1
-    rows = ray.data.read_binary_files(
-        sorted(files),
-        filesystem=system,
-        include_paths=True,
-        override_num_blocks=max(len(files) // 500, min(len(files), 8 * workers)),
-        num_cpus=BOOKED,
-    )
+    # A machine may die while its workers start.
+    ray.data.DataContext.get_current().max_consecutive_actor_init_deaths = workers
+    blocks = max(len(names) // 500, min(len(names), 8 * workers))
+    rows = ray.data.from_items([{"name": name} for name in names], override_num_blocks=blocks)
     rows = rows.map_batches(
         Classifier,
-        fn_constructor_args=(ray.put(network), results["sha256"]),
+        fn_constructor_args=(ray.put(network), results["sha256"], system),
         batch_format="pandas",
         batch_size=None,  # a whole block, of which one file is written
         compute=ray.data.ActorPoolStrategy(size=workers),
-        num_cpus=BOOKED,  # the same as for reading: so Ray makes it one step
+        num_cpus=BOOKED,
     )
     rows.write_parquet(folder, filesystem=target, ray_remote_args={"num_cpus": BOOKED})
 
@@ -124,5 +145,5 @@ if __name__ == "__main__":
     parser.add_argument("source")
     parser.add_argument("output")
     parser.add_argument("--model", default="improved", help="a name in saved_model, or a path")
-    parser.add_argument("--workers", type=int, help="if not given, as many as there are CPUs")
+    parser.add_argument("--workers", type=positive, help="if not given, as many as there are CPUs")
     command_line(main, parser)

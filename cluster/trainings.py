@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import ray
 
-from benchmarks import seeds
+from benchmarks import positive, seed, seeds
 from cluster import command_line, start
 from fmnist_utils import data
-from fmnist_utils.errors import as_path
+from fmnist_utils.errors import as_path, expect
 from fmnist_utils.identity import run_directory
 from fmnist_utils.recipes import RECIPES
 
@@ -28,7 +28,9 @@ def record(recipe, seed, splits, photos, runs):
 
 def main(chosen):
     runs = as_path(chosen.runs, "RUNS").absolute()
-    start(chosen.address)
+    start(chosen.address, "fmnist_utils.training")
+    gpus = ray.cluster_resources().get("GPU", 0)
+    expect(chosen.gpus <= gpus, "--gpus", chosen.gpus, f"at most {gpus:g}, as there are no more")
     splits = ray.put(data.load())
     photos = data.load_photos()
     task = record.options(num_gpus=chosen.gpus)
@@ -44,8 +46,8 @@ def main(chosen):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, required=True)
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, help="if not given, the recipe's own")
+    parser.add_argument("--seeds", nargs="+", type=seed, default=[0, 1, 2])
+    parser.add_argument("--epochs", type=positive, help="if not given, the recipe's own")
     parser.add_argument("--runs", required=True)
     parser.add_argument("--gpus", type=float, default=0, help="for each training")
     command_line(main, parser)

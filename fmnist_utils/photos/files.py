@@ -48,7 +48,7 @@ def _list_path(source):
     is_many = os.path.isdir(path) or "*" in str(path) or "?" in str(path)
     if not is_many or os.path.isfile(path) or is_address(source):
         return [source]
-    files = _files_at(path)
+    files = files_at(path)
     pictures = [file for file in sorted(files) if _is_picture(file)]
     left_out = len(files) - len(pictures)
     if left_out:
@@ -56,7 +56,7 @@ def _list_path(source):
     return pictures
 
 
-def _files_at(path):
+def files_at(path):
     """Return the files in a folder, or that fit a pattern."""
     folder = path
     while not os.path.isdir(folder):
