@@ -21,6 +21,7 @@ import pandas as pd
 from PIL import Image
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # TensorFlow logs errors only
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # whatever a user's keras.json says
 
 from fmnist_utils import photos, store
 from fmnist_utils.errors import UserError

@@ -42,7 +42,7 @@ def from_make():
 
 
 def checked(command, given):
-    """Return the values `given`, each of its default's type; exit with a sentence if one is wrong."""
+    """Return the values `given`, of their types; exit with a sentence if one is wrong."""
     known = known_values(command)
     values = {}
     for name, text in given.items():

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
@@ -120,6 +121,9 @@ def execute(notebook, name, folder):
             exporter.exclude_output_prompt = True
         html, _ = exporter.from_notebook_node(notebook)
         (folder / f"{name}.html").write_text(html, encoding="utf-8")
+    except DeadKernelError:
+        traceback.print_exc()
+        return "The kernel was killed, most likely for memory: close programs, and run this again."
     except Exception as error:  # a cell's, or one of the kernel itself
         traceback.print_exc()
         kind = getattr(error, "ename", type(error).__name__)
@@ -154,6 +158,7 @@ def main(name, arguments):
 
 
 if __name__ == "__main__":
+    sys.stdout.reconfigure(errors="replace")  # where a terminal lacks a character
     if len(sys.argv) < 2 or sys.argv[1] not in NOTEBOOKS:
         sys.exit(f"Give the name of a notebook: python run.py {' or '.join(NOTEBOOKS)}.")
     main(sys.argv[1], sys.argv[2:])

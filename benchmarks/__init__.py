@@ -8,9 +8,9 @@ from fmnist_utils.errors import UserError, expect_whole
 from fmnist_utils.training import LARGEST_SEED
 
 
-def seed(text):
-    """Return the seed in `text`: a type for `add_argument`."""
-    expect_whole("A seed", int(text), 0, LARGEST_SEED)
+def whole(text):
+    """Return the whole number in `text`, such as a seed."""
+    expect_whole("The number", int(text), 0, LARGEST_SEED)
     return int(text)
 
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -28,6 +29,7 @@ class Checkpoint:
         self.run_dir = as_path(run_dir, "RUN_DIR")
         self.partial = self.run_dir / "epoch.partial"
         self.settings = json.loads(json.dumps(settings))  # as they are read back
+        self.cores_before = None  # of the newest state
         self.last_seen = ""  # the name of the newest state, as this training left the folder
 
     def read(self, weights, variables) -> State:
@@ -47,7 +49,11 @@ class Checkpoint:
                 print(f"{path} is not whole ({error}); looking for the state before it.")
                 continue
             done = len(state.history["loss"])
-            print(f"{self.run_dir} holds {done} of {self.settings['epochs']} epochs already.")
+            line = f"{self.run_dir} holds {done} of {self.settings['epochs']} epochs already."
+            if done < self.settings["epochs"] and self.cores_before not in (None, cores()):
+                line += f" They were trained on {self.cores_before} cores and the others will be on"
+                line += f" {cores()}, so the weights will not be the same to the bit."
+            print(line)
             return state
         if paths:
             raise UserError(f"No state in {self.run_dir} is whole; delete it to start afresh.")
@@ -62,8 +68,8 @@ class Checkpoint:
     def write(self, state):
         """Write a state whole under another name, rename it; keep it and the one before."""
         content = io.BytesIO()
-        text = json.dumps({"settings": self.settings, "history": state.history})
-        np.savez(content, text, *state.best, *state.last)
+        about = {"settings": self.settings, "history": state.history, "cores": cores()}
+        np.savez(content, json.dumps(about), *state.best, *state.last)
         path = self.run_dir / f"epoch-{len(state.history['loss']):03d}.npz"
         wrong = f"{self.run_dir} was changed by another training, or a state was removed"
         changed = UserError(f"{wrong}; choose another RUN_DIR, or run this again.")
@@ -97,6 +103,7 @@ class Checkpoint:
             arrays = list(file.values())
         content = json.loads(arrays.pop(0).item())
         self._expect_same_run(content["settings"])
+        self.cores_before = content.get("cores")  # earlier versions did not write it
         history = {name: content["history"][name] for name in CURVES}
         values = np.array(list(history.values()), dtype=float)
         epochs = int(path.stem.removeprefix("epoch-"))
@@ -119,6 +126,15 @@ class Checkpoint:
         if differing:
             another = f"{self.run_dir} holds another run {differing}"
             raise UserError(f"{another}; choose another RUN_DIR.")
+
+
+def cores() -> int:
+    """Return how many cores compute: the last bits of a sum depend on it."""
+    if "TF_NUM_INTRAOP_THREADS" in os.environ:
+        return int(os.environ["TF_NUM_INTRAOP_THREADS"])
+    if hasattr(os, "sched_getaffinity"):  # on Linux, where a process may have only some of them
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count()
 
 
 def empty_and_remove(path):

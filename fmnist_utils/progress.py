@@ -31,7 +31,7 @@ class Bar:
             return
         share = done / self.total
         left = (now - self.begun) / (done - self.done_before) * (self.total - done)
-        bar = "█" * int(BAR_WIDTH * share)
+        bar = "#" * int(BAR_WIDTH * share)
         self._draw(f"{share:4.0%} |{bar:{BAR_WIDTH}}| {left:.0f} s left{note}")
         self.last_shown = now
 

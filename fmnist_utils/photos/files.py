@@ -4,13 +4,23 @@ import mimetypes
 import os
 from collections.abc import Iterable
 from fnmatch import fnmatch
+from numbers import Number
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
 from fmnist_utils.errors import UserError, as_path
-from fmnist_utils.photos.reading import FORMATS, PIXEL_SHAPES, is_address, printable
+from fmnist_utils.photos.cutout import SIZE
+from fmnist_utils.photos.reading import (
+    CHANNELS,
+    FORMATS,
+    PhotoError,
+    as_array,
+    is_address,
+    is_array,
+    printable,
+)
 
 
 def list_pictures(sources) -> list:
@@ -22,6 +32,8 @@ def list_pictures(sources) -> list:
     """
     if isinstance(sources, (str, os.PathLike)):
         return _list_path(sources)
+    if is_array(sources) or isinstance(_first(sources), Number):
+        return _list_array(sources)
     if _is_single(sources):
         return [sources]
     pictures = []
@@ -30,10 +42,40 @@ def list_pictures(sources) -> list:
     return pictures
 
 
+def _first(values):
+    """Return the first of the values in nested lists."""
+    while isinstance(values, (list, tuple)) and values:
+        values = values[0]
+    return values
+
+
+def _list_array(source):
+    """Return the pictures in an array; what may be one or several stays whole for `read` to refuse.
+
+    Channels come last in the pictures, and may come first in an array of several.
+    """
+    try:
+        array = as_array(source)
+    except PhotoError:
+        return [source]
+    if array.size == 0:
+        return []
+    if array.dtype.kind in "OSUT" and not isinstance(array.flat[-1], Number):
+        return list_pictures(list(array.flat))  # paths, say
+    if array.ndim == 4 and array.shape[3] not in CHANNELS and array.shape[1] in CHANNELS:
+        array = np.moveaxis(array, 1, 3)
+    if array.ndim == 4 or (array.ndim == 3 and not _may_be_one(array.shape)):
+        return list(array)
+    return [array]
+
+
+def _may_be_one(shape):
+    """Return whether an array (A, B, C) may be one picture in colour: channels last, or first."""
+    return shape[2] in CHANNELS or (shape[0] in (3, 4) and shape[1:] != SIZE)
+
+
 def _is_single(source):
     """Return whether this is one picture, and not an iterable of pictures."""
-    if isinstance(source, np.ndarray) and source.ndim != 1:
-        return source.shape[2:] in PIXEL_SHAPES
     if isinstance(source, (bytes, bytearray, memoryview)) or hasattr(source, "read"):
         return True
     return not isinstance(source, Iterable)

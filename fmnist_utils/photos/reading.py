@@ -15,7 +15,8 @@ FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "GIF", "BMP", "TIFF", "JPEG2000")
 PNG = b"\x89PNG\r\n\x1a\n"
 ADDRESS = re.compile(r"\w{2,}:/|data:")  # two letters at least: C:/ is a drive
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\ud800-\udfff]")
-PIXEL_SHAPES = ((), (1,), (3,), (4,))  # what follows height and width in an array's shape
+CHANNELS = (1, 3, 4)  # what may follow height and width in an array's shape
+FLAT = 28 * 28  # numbers of an image of Fashion-MNIST
 MAX_BYTES = 50_000_000
 MAX_PIXELS = 50_000_000  # decoded at full size
 SIDE = 36 * 28  # pixels; more would add nothing to a result of 28
@@ -30,7 +31,8 @@ def read(source) -> Image.Image:
     """Return the picture in `source`, upright, in RGB, at most 1008 pixels wide and high.
 
     `source` is a path, bytes, a file opened in binary mode, a PIL image, or an array (H, W),
-    (H, W, 1), (H, W, 3) or (H, W, 4) of whole numbers or floats. Transparent parts become white.
+    (H, W, 1), (H, W, 3) or (H, W, 4) of whole numbers or floats, of any library that numpy reads.
+    784 numbers in a row are an image of Fashion-MNIST. Transparent parts become white.
     Raises PhotoError if there is no picture, or one that cannot be used.
     """
     try:
@@ -56,6 +58,19 @@ def printable(source) -> str:
     return text
 
 
+def is_array(source) -> bool:
+    """Return whether `source` is an array, a tensor, a row of pandas, or the like."""
+    return hasattr(source, "__array__") and not isinstance(source, (str, bytes, Image.Image))
+
+
+def as_array(source) -> np.ndarray:
+    """Return what numpy reads from `source`; raise PhotoError if it cannot."""
+    try:
+        return np.asarray(source)
+    except Exception as error:  # each library has its own
+        raise PhotoError(f"cannot become an array ({error!s:.200}); give a numpy array") from None
+
+
 def is_address(source) -> bool:
     """Return whether `source` is the address of something on the web."""
     return ADDRESS.match(str(source)) is not None
@@ -69,6 +84,8 @@ def _what_is_wrong(error):
         return "is not a path; give the path of a picture"
     if isinstance(error, FileNotFoundError):
         return "does not exist; check the path"
+    if isinstance(error, PermissionError):
+        return "may not be read; change its permissions"
     if isinstance(error, ImportError):
         return "is a HEIC file; pip install pillow-heif, or save it as JPEG"
     if isinstance(error, Image.DecompressionBombError):
@@ -80,8 +97,8 @@ def _what_is_wrong(error):
 
 def _decoded(source):
     """Return an upright image of any mode."""
-    if isinstance(source, np.ndarray):
-        return _from_array(source)
+    if is_array(source):
+        return _from_array(as_array(source))
     if isinstance(source, Image.Image):
         return _upright(source)
     content = _content(source)
@@ -162,8 +179,13 @@ def _upright(image):
 
 def _from_array(array):
     """Return an image of 8 bits: 0 is black, and white is what the largest values suggest."""
-    fits = array.ndim >= 2 and array.shape[2:] in PIXEL_SHAPES and array.size > 0
-    if not fits or array.dtype.kind not in "biuf":
+    if array.shape == (FLAT,):
+        array = array.reshape(28, 28)
+    if array.ndim == 2 and array.shape[1] in (FLAT, FLAT + 1):  # with a label, as Kaggle has it
+        flat = "reshape flat images to (N, 28, 28), without labels, and one picture to (H, W, 1)"
+        raise PhotoError(f"is {array.dtype} {array.shape}; {flat}")
+    fits = array.ndim == 2 or (array.ndim == 3 and array.shape[2] in CHANNELS)
+    if not fits or array.size == 0 or array.dtype.kind not in "biuf":
         raise PhotoError(f"is {array.dtype} {array.shape}; give numbers (H, W), (H, W, 3 or 4)")
     step = math.ceil(max(array.shape[:2]) / (2 * SIDE))
     array = np.ascontiguousarray(array[::step, ::step])
@@ -187,7 +209,7 @@ def _in_8_bits(array):
 
 def _in_rgb(image):
     if image.mode == "F" or image.mode.startswith("I"):
-        image = _from_array(np.asarray(image))  # grey, of more than 8 bits
+        image = _from_array(np.asarray(image)[..., np.newaxis])  # grey, of more than 8 bits
     if image.has_transparency_data:
         return _on_white(image.convert("RGBA"))
     return image.convert("RGB")
