@@ -18,7 +18,7 @@ $(foreach name,$(GIVEN),$(eval export GIVEN_$(name) = $$(value $(name))))
 # The Python to set up with, the first one here that TensorFlow supports; else that of .venv.
 SUPPORTED := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON3 := $(shell for each in python3 python3.13 python3.12 python3.11 $(PYTHON); do \
-	$$each -c "$(SUPPORTED)" 2> /dev/null && echo $$each && break; done)
+	$$each -c "$(SUPPORTED)" > /dev/null 2>&1 && echo $$each && break; done)
 IS_SAME := test "$$($(PYTHON) --version 2> /dev/null)" = "$$($(PYTHON3) --version 2> /dev/null)"
 
 # One make at a time sets up, where the system has flock.

@@ -3,6 +3,7 @@
 `make test-cluster`
 """
 
+import os
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 from ray.cluster_utils import Cluster
 
+from cluster.classify import written
 from docs.execute import ROOT
 from fmnist_utils import photos, store
 from fmnist_utils.data import CLASS_NAMES
@@ -89,7 +91,7 @@ def draw(folder, images):
 
 @pytest.fixture
 def pictures(tmp_path, splits):
-    """A folder with 200 photos made of test images, and 10 files that are no photos."""
+    """A folder with 201 photos made of test images, and 11 files that are no photos."""
     folder = tmp_path / "pictures" / "it's [1] #50%"
     draw(folder, splits.test.images[:200])
     for name, content in BAD.items():
@@ -97,6 +99,8 @@ def pictures(tmp_path, splits):
     for number in range(4):
         photo = (folder / f"_DSC{number:05}.jpg").read_bytes()
         (folder.parent / f"cut off {number}.jpg").write_bytes(photo[: 200 + 1000 * number])
+    (folder / "a question?").write_bytes((folder / "_DSC00000.jpg").read_bytes())
+    (folder / "gone\udcff.jpg").symlink_to("nowhere")
     (folder / ".hidden").write_text("left out")
     return folder.parent
 
@@ -104,12 +108,12 @@ def pictures(tmp_path, splits):
 def check(output, pictures):
     """Compare the rows in `output` with what `photos.classify` says of the files in `pictures`."""
     rows = pd.read_parquet(output).sort_values("path", ignore_index=True)
-    files = sorted(str(path) for path in pictures.rglob("[!.]*.*"))
-    assert rows["path"].tolist() == files
+    files = sorted(str(path) for path in pictures.rglob("[!.]*") if not path.is_dir())
+    assert rows["path"].tolist() == [written(file) for file in files]
     network, results = store.load("compact")
     assert set(rows["model"]) == {results["sha256"]}
     items = photos.classify(network, files)
-    assert [bool(item.error) for item in items].count(True) == 10
+    assert [bool(item.error) for item in items].count(True) == 11
     for row, item in zip(rows.to_dict("records"), items, strict=True):
         assert row["label"] == item.label
         assert row["warning"] == item.warning
@@ -124,7 +128,7 @@ def test_rows_are_those_of_one_machine_whatever_dies(job, pictures, tmp_path):
     output = tmp_path / "output [1]"
     arguments = ["cluster.classify", pictures, output, "--model=compact"]
     printed = job(arguments, output, "*.parquet", 3)
-    assert printed.startswith(f"210 pictures of {pictures} are not in {output} yet\n")
+    assert printed.startswith(f"212 pictures of {pictures} are not in {output} yet\n")
     check(output, pictures)
 
     written = sorted(output.iterdir())
@@ -132,7 +136,7 @@ def test_rows_are_those_of_one_machine_whatever_dies(job, pictures, tmp_path):
     written[1].unlink()
     again = run_module(*arguments)
     assert again.returncode == 0
-    assert not again.stdout.startswith(("0 ", "210 "))
+    assert not again.stdout.startswith(("0 ", "212 "))
     check(output, pictures)
 
     again = run_module(*arguments)
@@ -147,13 +151,41 @@ def test_rows_are_those_of_one_machine_whatever_dies(job, pictures, tmp_path):
         (["/nowhere", "/tmp/o"], "There is no picture in /nowhere; check SOURCE."),
         (["nothing://a", "/tmp/o"], "nothing"),
         (["sample_photos", "/tmp/o", "--model=none"], "none.keras does not exist"),
+        (["sample_photos", "/tmp/o", "--wrokers=2"], "did you mean --workers?"),
+        (["sample_photos", "/tmp/o", "--workers=0"], "invalid positive value: '0'"),
+        (["sample_photos", "/tmp/o", "--address=127.0.0.1:9"], "check --address"),
     ],
 )
 def test_what_cannot_be_used_is_told_in_a_sentence(arguments, sentence):
     ended = run_module("cluster.classify", *arguments)
-    assert ended.returncode == 1
-    assert sentence in ended.stderr
+    assert ended.returncode in (1, 2)
+    assert sentence in ended.stderr.splitlines()[-1]
     assert "Traceback" not in ended.stderr
+
+
+def never_starts(environment):
+    return environment | {"py_executable": "sleep 1000;"}
+
+
+def lacks_a_package(environment):
+    variables = environment["env_vars"] | {"PYTHONPATH": os.environ["BROKEN"]}
+    return environment | {"env_vars": variables}
+
+
+@pytest.mark.parametrize(
+    ("hook", "sentence"),
+    [
+        ("never_starts", "No worker of Ray has started in 40 s; see "),
+        ("lacks_a_package", "A worker cannot import fmnist_utils.photos (no keras here); install "),
+    ],
+)
+def test_what_keeps_workers_from_starting_is_told(hook, sentence, tmp_path, monkeypatch):
+    (tmp_path / "keras.py").write_text("raise ImportError('no keras here')")
+    monkeypatch.setenv("BROKEN", str(tmp_path))
+    monkeypatch.setenv("RAY_RUNTIME_ENV_HOOK", f"tests.cluster.{hook}")
+    ended = run_module("cluster.classify", "sample_photos", tmp_path / "output")
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(sentence)
 
 
 def test_trainings_end_in_the_same_weights_whatever_dies(job, tmp_path):

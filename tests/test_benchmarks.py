@@ -1,5 +1,7 @@
 """The benchmarks measure what they say."""
 
+import subprocess
+import sys
 from dataclasses import asdict
 
 import pytest
@@ -39,6 +41,23 @@ def test_the_best_seed_is_saved_with_the_figures_of_all(few, tmp_path, monkeypat
     assert evaluation.evaluate(model, few.validation).loss == pytest.approx(min(losses), rel=1e-5)
     table = capsys.readouterr().out.splitlines()[-4:]
     assert [row.split()[0] for row in table] == ["0", "1", "mean", "std"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["seeds", "--recipies", "compact"], "there is no --recipies; did you mean --recipe?"),
+        (["seeds", "--seeds", "0", "-1"], "invalid whole value: '-1'"),
+        (["kill", "many"], "invalid positive value: 'many'"),
+        (["photos", "/nowhere"], "does not exist; check the path."),
+        (["speed", "--rounds", "3"], "there is no --rounds; leave it out."),
+    ],
+)
+def test_what_cannot_be_used_is_told_before_anything_is_measured(arguments, sentence):
+    command = [sys.executable, "-m", f"benchmarks.{arguments[0]}", *arguments[1:]]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert ended.returncode
+    assert ended.stderr.splitlines()[-1].endswith(sentence)
 
 
 def test_a_missing_cell_of_a_table_stays_empty():

@@ -7,7 +7,7 @@ import subprocess
 import pytest
 
 from docs.execute import ROOT
-from tests.conftest import copy_project
+from tests.conftest import copy_project, edit
 
 ODD_VALUES = [
     "my photos/it's me.jpg",
@@ -77,6 +77,110 @@ def test_a_folder_without_the_data_is_told_and_nothing_is_fetched(project, monke
     [sentence] = ended.stdout.splitlines()
     assert sentence.startswith("/nowhere/train-images-idx3-ubyte.gz cannot be read")
     assert ended.returncode
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "sentence"),
+    [
+        ("infer", "PHOTO=mine.jpg", "infer has no PHOTO; did you mean PHOTOS?"),
+        ("train", "epochs=3", "train has no epochs; did you mean EPOCHS?"),
+        ("app", "PHOTOS=mine.jpg", "app has no PHOTOS; it has MODEL, SHARE."),
+        ("test", "SEED=1", "test has no SEED; it has no values at all."),
+        ("train", "SEED=1.5", "SEED cannot be '1.5'; give a whole number."),
+        ("app", "SHARE=yes", "SHARE cannot be 'yes'; give 1, or leave it out."),
+        ("infer", "PHOTOS=", "PHOTOS has no value; give PHOTOS=VALUE."),
+        ("infer", "run.py", "run.py is no command; a value has a name, as in PHOTOS=photo.jpg."),
+    ],
+)
+def test_a_value_that_nobody_reads_is_told_before_anything_is_set_up(
+    project, command, given, sentence
+):
+    (project / ".venv").unlink()
+    ended = make(project, command, given)
+    assert sentence in ended.stderr
+    assert not ended.stdout
+    assert ended.returncode
+    assert not (project / ".venv").exists()
+
+
+def write_program(path, *lines):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join(["#!/bin/sh", *lines]))
+    path.chmod(0o755)
+
+
+def old_python(path, version="3.10.13"):
+    """Write a program that says what an old Python says, and can do nothing."""
+    write_program(path, f"echo Python {version}", "exit 1")
+
+
+@pytest.fixture
+def bare(project, monkeypatch):
+    """The project, without an environment; what is written to `bin` is found first."""
+    (project / ".venv").unlink()
+    monkeypatch.setenv("PATH", f"{project}/bin", prepend=os.pathsep)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")  # nothing is installed here
+    monkeypatch.setenv("PIP_FIND_LINKS", "")
+    return project
+
+
+@pytest.mark.parametrize("version", ["3.10.13", "3.12.99"])
+def test_an_environment_of_another_python_is_made_anew(bare, version):
+    old_python(bare / ".venv/bin/python", version)
+    (bare / ".venv/installed").write_text("")
+    old_python(bare / "bin/python3")  # the first on the path, and one that is not supported
+    make(bare, "infer")
+    made = subprocess.run([bare / ".venv/bin/python", "-c", "import sys; print(sys.prefix)"])
+    assert made.returncode == 0
+
+
+def test_without_a_supported_python_one_sentence_says_which_are(bare):
+    for name in ("python3", "python3.13", "python3.12", "python3.11"):
+        old_python(bare / "bin" / name)
+    [sentence, *_] = make(bare, "infer").stdout.splitlines()
+    assert sentence.startswith("Python 3.11 to 3.13 is needed, and python3 is Python 3.10.13;")
+
+
+CAUSES = {
+    "SSLError(1, '[SSL: CERTIFICATE_VERIFY_FAILED] self-signed'": "set PIP_CERT to a file that",
+    "Retrying (from versions: none) No matching distribution": "look at the network",
+    "(from versions: 2.16.2)\nERROR: No matching distribution found for tensorflow<2.21": (
+        "tensorflow<2.21 does not exist for this machine"
+    ),
+    "OSError: [Errno 28] No space left on device": "make 4 GB of room",
+    "ERROR: something else": "something else",
+}
+
+
+@pytest.mark.parametrize("cause", CAUSES)
+def test_what_keeps_packages_from_being_installed_is_named(bare, cause, monkeypatch):
+    monkeypatch.setenv("SAID", cause)
+    monkeypatch.setenv("PIP_USER", "1")
+    write_program(
+        bare / ".venv/bin/python",
+        'case "$*" in',
+        '*install*) echo "$SAID"; echo "user $PIP_USER"; exit 1;;',
+        "*--version*) exec python3 --version;;",
+        "esac",
+    )
+    ended = make(bare, "infer")
+    assert CAUSES[cause] in ended.stdout
+    assert "user 0" in (bare / ".venv/log").read_text()
+
+
+def test_where_there_is_no_apt_get_it_is_not_called(project, tmp_path, monkeypatch):
+    edit(project / "fmnist_utils/data.py", '"/usr/share/', '"/nowhere/')
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("bash", "sh", "flock", "python3", "test", "tail", "sed", "rm", "make"):
+        (programs / name).symlink_to(shutil.which(name))
+    monkeypatch.setenv("PATH", str(programs))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody answers there
+    monkeypatch.delenv("FMNIST_DIR", raising=False)
+    ended = make(project, "data")
+    assert "cannot be downloaded" in ended.stdout
+    assert "apt-get" not in ended.stdout + ended.stderr
 
 
 def test_a_python_that_has_gone_is_replaced(project):

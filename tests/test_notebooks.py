@@ -3,16 +3,18 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
-from docs.execute import code_cells, executed_hash, outputs, read
+from docs.execute import code_cells, executed_hash, outputs, pictures, read
 from fmnist_utils import data, plots, store
 from tests.conftest import copy_project, edit
 
@@ -131,6 +133,46 @@ def test_a_mistake_is_one_sentence(project):
     assert printed.splitlines()[-1].startswith("The recipe's epochs cannot be 0; give")
     assert "UserError" in (project / "runs/train.log").read_text()
     assert not (project / "runs/train.ipynb").exists()
+
+
+def test_settings_of_a_machine_change_nothing(project, monkeypatch):
+    settings = project / "settings"
+    home = os.environ.get("KERAS_HOME") or os.path.expanduser("~/.keras")
+    long = settings / ("x" * 150)
+    long.mkdir(parents=True)
+    (settings / "datasets").symlink_to(f"{home}/datasets")
+    (settings / "keras.json").write_text('{"backend": "none"}')
+    (settings / "matplotlibrc").write_text("text.usetex: True\nfont.size: 30\n")
+    shutil.copy(project / "sample_photos/trousers-on-wood.jpg", settings / "брюки.jpg")
+    monkeypatch.setenv("KERAS_HOME", str(settings))
+    monkeypatch.setenv("MATPLOTLIBRC", str(settings / "matplotlibrc"))
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    monkeypatch.setenv("TMPDIR", str(long))
+    printed, notebook = execute("inference", project, PHOTOS=settings / "брюки.jpg")
+    assert "/?????.jpg  Trouser" in printed
+    assert len(pictures(notebook.cells)) == len(pictures(read("inference.ipynb").cells)) == 2
+
+
+def test_what_ends_a_kernel_is_named(project, monkeypatch):
+    edit(
+        project / "inference.ipynb",
+        "network, results = store.load(MODEL)",
+        "os.kill(os.getpid(), 9)",
+    )
+    monkeypatch.setenv("KERAS_BACKEND", "none")
+    printed, _ = start("inference", project).communicate()
+    assert printed.splitlines()[-1] == "KERAS_BACKEND is none, which is not installed; unset it"
+    monkeypatch.delenv("KERAS_BACKEND")
+    printed, _ = start("inference", project).communicate()
+    assert printed.splitlines()[-1].startswith("The kernel was killed, most likely for memory")
+
+
+def test_each_cell_of_a_confusion_matrix_has_its_number(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plt, "show", lambda: drawn.extend(plt.gca().texts))
+    plots.confusion(np.arange(100).reshape(10, 10))
+    assert sorted(int(text.get_text()) for text in drawn) == list(range(100))
 
 
 def test_ctrl_c_stops_a_training_and_says_how_it_continues(project):

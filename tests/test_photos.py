@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pandas as pd
 import pytest
+import tensorflow as tf
 from PIL import Image, ImageOps
 
 from docs.execute import ROOT
@@ -200,6 +201,42 @@ def test_sources_are_anything_that_can_be_gone_through(shoot, found):
     paths = [f"{shoot}/{name}" for name in names]
     for sources in (iter(paths), pd.Series(paths), np.array(paths), [paths[:1], [paths[1]]]):
         assert found(sources) == names
+
+
+def test_each_image_in_an_array_gets_its_answer(network, few):
+    images = few.test.images[:20]
+    flat = images.reshape(20, 784)
+    expected = [item.label for item in photos.classify(network, list(images))]
+
+    def labels(source):
+        return [item.label for item in photos.classify(network, source)]
+
+    channel_first = np.moveaxis(images, 3, 1)
+    for several in (images, images[..., 0], channel_first, tf.constant(images), list(flat)):
+        assert labels(several) == expected
+    row = pd.DataFrame(flat).iloc[0]
+    for one in (flat[0], flat[0].tolist(), row, tf.constant(flat[0]), images[0, ..., 0].tolist()):
+        assert labels(one) == expected[:1]
+    in_colour = NOISE[np.newaxis].repeat(3, axis=0)
+    assert labels(np.moveaxis(in_colour, 3, 1)) == labels(in_colour)
+
+
+class Unreadable:
+    def __array__(self, dtype=None, copy=None):
+        raise TypeError("it is on a GPU")
+
+
+def test_what_may_be_one_picture_or_several_is_refused_in_one_sentence(network, few):
+    flat = few.test.images[:20].reshape(20, 784)
+    labelled = np.column_stack([few.test.labels[:20], flat])  # as in Kaggle's file
+    for unclear in (flat, labelled, pd.DataFrame(flat), flat.tolist()):
+        [item] = photos.classify(network, unclear)
+        assert "reshape flat images to (N, 28, 28), without labels" in item.error
+    for unclear in (labelled[0], np.moveaxis(NOISE, 2, 0), pd.Series(["Coat", 0, 0])):
+        [item] = photos.classify(network, unclear)
+        assert "; give numbers (H, W), (H, W, 3 or 4)." in item.error
+    [item] = photos.classify(network, Unreadable())
+    assert "cannot become an array (it is on a GPU); give a numpy array" in item.error
 
 
 def test_a_bad_file_is_an_item_and_no_picture_at_all_one_sentence(shoot, indifferent):

@@ -152,6 +152,13 @@ def test_transparency_is_laid_on_white():
     assert read(transparent).getpixel((60, 100)) == (255, 0, 0)
 
 
+class Locked:
+    name = "locked.jpg"
+
+    def read(self, size):
+        raise PermissionError(13, "Permission denied")
+
+
 def bad_sources():
     """Yield what cannot be used, each with a part of the sentence that says so."""
     yield b"", "is empty"
@@ -165,6 +172,7 @@ def bad_sources():
     yield np.zeros((50, 50, 7)), "(50, 50, 7)"
     yield 5, "int; give a path, bytes"
     yield io.StringIO("text"), "opened with 'rb'"
+    yield Locked(), "locked.jpg may not be read; change its permissions"
     yield "nothing.jpg", "nothing.jpg does not exist"
     yield "tests", "tests is a folder"
     yield "https://example.org/a.jpg?size=2", "https://example.org/a.jpg?size=2 is an address"

@@ -186,6 +186,21 @@ def test_a_damaged_state_is_named_and_the_one_before_it_used(run_dir, finished, 
         training.train(SHORT, few, run_dir)
 
 
+def test_going_on_with_another_number_of_cores_is_told(run_dir, few, monkeypatch, capsys):
+    last = run_dir / "epoch-003.npz"
+
+    def told():
+        last.unlink()
+        training.train(SHORT, few, run_dir)
+        return capsys.readouterr().out
+
+    assert "to the bit" not in told()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: range(77), raising=False)
+    assert "the others will be on 77, so the weights will not be the same to the bit." in told()
+    monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "88")
+    assert "the others will be on 88, so" in told()
+
+
 def test_a_state_from_before_code_counted_is_refused(run_dir, few):
     for path in run_dir.iterdir():
         arrays = list(np.load(path).values())
