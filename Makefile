@@ -93,8 +93,6 @@ seeds: data
 # What pip's log means.
 EXPLAIN = if grep -q CERTIFICATE_VERIFY_FAILED .venv/log; then \
 		echo "pip does not trust the server's certificate: set PIP_CERT to a file that holds it."; \
-	elif grep -q "No space left" .venv/log; then \
-		echo "The disk is full: make 4 GB of room, and run this again."; \
 	elif grep -q "from versions: none" .venv/log && grep -q Retrying .venv/log; then \
 		echo "pip does not reach the packages: look at the network, and at \`pip config list\`."; \
 	elif grep -q "No matching distribution" .venv/log; then \

@@ -15,7 +15,7 @@ from pathlib import Path
 FROM_MAKE = "GIVEN_"  # how the names of the values begin in the environment
 NOTEBOOKS = {"train": "train.ipynb", "infer": "inference.ipynb", "inference": "inference.ipynb"}
 OTHERS = {
-    "app": {"MODEL": "photos", "SHARE": False},
+    "app": {"MODEL": "photos", "SHARE": 0},
     "seeds": {"RECIPE": "baseline", "SEEDS": "0 1 2"},
 }
 
@@ -34,11 +34,8 @@ def known_values(command):
 
 def from_make():
     """Return the values that `make` was given, as text."""
-    given = {}
-    for variable, text in os.environ.items():
-        if variable.startswith(FROM_MAKE):
-            given[variable.removeprefix(FROM_MAKE)] = text
-    return given
+    variables = [name for name in os.environ if name.startswith(FROM_MAKE)]
+    return {name.removeprefix(FROM_MAKE): os.environ[name] for name in variables}
 
 
 def checked(command, given):
@@ -59,9 +56,7 @@ def checked(command, given):
 
 def of_type(default, name, text):
     """Return the value in `text`, of the type that `default` has."""
-    if name == "SHARE" and text not in ("0", "1"):
-        sys.exit(f"SHARE cannot be {text!r}; give 1, or leave it out.")
-    if isinstance(default, bool) and name != "SHARE":
+    if isinstance(default, bool):
         sys.exit(f"{name} is for the notebook in a browser alone; `make app` serves the page.")
     is_pattern = "*" in text or "?" in text
     if name == "PHOTOS" and not is_pattern and not os.path.exists(os.path.expanduser(text)):

@@ -5,13 +5,6 @@ import sys
 from contextlib import contextmanager
 
 from fmnist_utils.errors import UserError, expect_whole
-from fmnist_utils.training import LARGEST_SEED
-
-
-def whole(text):
-    """Return the whole number in `text`, such as a seed."""
-    expect_whole("The number", int(text), 0, LARGEST_SEED)
-    return int(text)
 
 
 def positive(text):

@@ -11,7 +11,7 @@ import argparse
 
 import pandas as pd
 
-from benchmarks import mistakes_in_a_sentence, parsed, whole
+from benchmarks import mistakes_in_a_sentence, parsed
 from fmnist_utils import data, evaluation, store, training
 from fmnist_utils.identity import run_directory
 from fmnist_utils.recipes import RECIPES
@@ -62,7 +62,7 @@ def table(records):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipe", default="baseline", choices=RECIPES)
-    parser.add_argument("--seeds", type=whole, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--directory", default="saved_model")
     with mistakes_in_a_sentence():
         chosen = parsed(parser)

@@ -24,6 +24,7 @@ from benchmarks import parsed
 from fmnist_utils.errors import UserError
 
 LONGEST_START = 40  # seconds until the first worker has started
+ADVICE = "check --address, that TMPDIR is short, and the packages (requirements-cluster.txt)"
 
 
 def start(address, module):
@@ -47,19 +48,13 @@ def start(address, module):
         if host:
             socket.create_connection((host, port), timeout=10).close()  # Ray itself tries for long
         ray.init(address, runtime_env=environment, log_to_driver=False, logging_level="ERROR")
-    except (OSError, ValueError) as error:
-        advice = "check --address, and that TMPDIR is short"
-        raise UserError(f"Ray cannot start ({error}); {advice}.") from None
-    ready, _ = ray.wait([imported.remote("cluster")], timeout=LONGEST_START)
-    if not ready:
-        logs = f"{ray.get_runtime_context().get_temp_dir()}/session_latest/logs"
-        raise UserError(f"No worker of Ray has started in {LONGEST_START} s; see {logs}.")
-    try:
+        ready, _ = ray.wait([imported.remote("cluster")], timeout=LONGEST_START)
+        if not ready:
+            logs = f"{ray.get_runtime_context().get_temp_dir()}/session_latest/logs"
+            raise TimeoutError(f"nothing happens for {LONGEST_START} s, see {logs}")
         ray.get(imported.remote(module))
-    except RayError as error:
-        wrong = f"A worker cannot import {module} ({last_line(error)})"
-        advice = "install requirements-cluster.txt on each machine"
-        raise UserError(f"{wrong}; {advice}.") from None
+    except (OSError, ValueError, RayError) as error:
+        raise UserError(f"No worker of Ray starts ({last_line(error)}); {ADVICE}.") from None
 
 
 @ray.remote(num_cpus=0)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import ray
 
-from benchmarks import positive, seeds, whole
+from benchmarks import positive, seeds
 from cluster import command_line, start
 from fmnist_utils import data
 from fmnist_utils.errors import as_path, expect
@@ -46,7 +46,7 @@ def main(chosen):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--recipes", nargs="+", choices=RECIPES, required=True)
-    parser.add_argument("--seeds", nargs="+", type=whole, default=[0, 1, 2])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--epochs", type=positive, help="if not given, the recipe's own")
     parser.add_argument("--runs", required=True)
     parser.add_argument("--gpus", type=float, default=0, help="for each training")

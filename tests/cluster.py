@@ -175,8 +175,8 @@ def lacks_a_package(environment):
 @pytest.mark.parametrize(
     ("hook", "sentence"),
     [
-        ("never_starts", "No worker of Ray has started in 40 s; see "),
-        ("lacks_a_package", "A worker cannot import fmnist_utils.photos (no keras here); install "),
+        ("never_starts", "No worker of Ray starts (nothing happens for 40 s, see "),
+        ("lacks_a_package", "No worker of Ray starts (no keras here); check "),
     ],
 )
 def test_what_keeps_workers_from_starting_is_told(hook, sentence, tmp_path, monkeypatch):

@@ -47,7 +47,7 @@ def test_the_best_seed_is_saved_with_the_figures_of_all(few, tmp_path, monkeypat
     ("arguments", "sentence"),
     [
         (["seeds", "--recipies", "compact"], "there is no --recipies; did you mean --recipe?"),
-        (["seeds", "--seeds", "0", "-1"], "invalid whole value: '-1'"),
+        (["seeds", "--seeds", "zero"], "invalid int value: 'zero'"),
         (["kill", "many"], "invalid positive value: 'many'"),
         (["photos", "/nowhere"], "does not exist; check the path."),
         (["speed", "--rounds", "3"], "there is no --rounds; leave it out."),

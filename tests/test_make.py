@@ -87,7 +87,7 @@ def test_a_folder_without_the_data_is_told_and_nothing_is_fetched(project, monke
         ("app", "PHOTOS=mine.jpg", "app has no PHOTOS; it has MODEL, SHARE."),
         ("test", "SEED=1", "test has no SEED; it has no values at all."),
         ("train", "SEED=1.5", "SEED cannot be '1.5'; give a whole number."),
-        ("app", "SHARE=yes", "SHARE cannot be 'yes'; give 1, or leave it out."),
+        ("app", "SHARE=yes", "SHARE cannot be 'yes'; give a whole number."),
         ("infer", "PHOTOS=", "PHOTOS has no value; give PHOTOS=VALUE."),
         ("infer", "run.py", "run.py is no command; a value has a name, as in PHOTOS=photo.jpg."),
     ],
@@ -147,8 +147,7 @@ CAUSES = {
     "(from versions: 2.16.2)\nERROR: No matching distribution found for tensorflow<2.21": (
         "tensorflow<2.21 does not exist for this machine"
     ),
-    "OSError: [Errno 28] No space left on device": "make 4 GB of room",
-    "ERROR: something else": "something else",
+    "ERROR: OSError: [Errno 28] No space left on device": "No space left on device",
 }
 
 

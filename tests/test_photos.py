@@ -236,7 +236,7 @@ def test_what_may_be_one_picture_or_several_is_refused_in_one_sentence(network, 
         [item] = photos.classify(network, unclear)
         assert "; give numbers (H, W), (H, W, 3 or 4)." in item.error
     [item] = photos.classify(network, Unreadable())
-    assert "cannot become an array (it is on a GPU); give a numpy array" in item.error
+    assert "cannot be read (it is on a GPU);" in item.error
 
 
 def test_a_bad_file_is_an_item_and_no_picture_at_all_one_sentence(shoot, indifferent):

@@ -12,15 +12,7 @@ from PIL import Image
 
 from fmnist_utils.errors import UserError, as_path
 from fmnist_utils.photos.cutout import SIZE
-from fmnist_utils.photos.reading import (
-    CHANNELS,
-    FORMATS,
-    PhotoError,
-    as_array,
-    is_address,
-    is_array,
-    printable,
-)
+from fmnist_utils.photos.reading import CHANNELS, FORMATS, is_address, is_array, printable
 
 
 def list_pictures(sources) -> list:
@@ -52,26 +44,21 @@ def _first(values):
 def _list_array(source):
     """Return the pictures in an array; what may be one or several stays whole for `read` to refuse.
 
-    Channels come last in the pictures, and may come first in an array of several.
+    Channels come last in a picture, and may come first in an array of several.
     """
     try:
-        array = as_array(source)
-    except PhotoError:
+        array = np.asarray(source)
+    except Exception:  # `read` says what numpy does not like
         return [source]
-    if array.size == 0:
-        return []
-    if array.dtype.kind in "OSUT" and not isinstance(array.flat[-1], Number):
+    if array.dtype.kind in "OSUT" and not any(isinstance(each, Number) for each in array.flat):
         return list_pictures(list(array.flat))  # paths, say
     if array.ndim == 4 and array.shape[3] not in CHANNELS and array.shape[1] in CHANNELS:
         array = np.moveaxis(array, 1, 3)
-    if array.ndim == 4 or (array.ndim == 3 and not _may_be_one(array.shape)):
-        return list(array)
-    return [array]
-
-
-def _may_be_one(shape):
-    """Return whether an array (A, B, C) may be one picture in colour: channels last, or first."""
-    return shape[2] in CHANNELS or (shape[0] in (3, 4) and shape[1:] != SIZE)
+    is_several = array.ndim == 4
+    if array.ndim == 3:
+        may_be_one = array.shape[2] in CHANNELS or array.shape[0] in (3, 4)
+        is_several = array.shape[1:] == SIZE or not may_be_one
+    return list(array) if is_several else [array]
 
 
 def _is_single(source):

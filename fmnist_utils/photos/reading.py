@@ -63,14 +63,6 @@ def is_array(source) -> bool:
     return hasattr(source, "__array__") and not isinstance(source, (str, bytes, Image.Image))
 
 
-def as_array(source) -> np.ndarray:
-    """Return what numpy reads from `source`; raise PhotoError if it cannot."""
-    try:
-        return np.asarray(source)
-    except Exception as error:  # each library has its own
-        raise PhotoError(f"cannot become an array ({error!s:.200}); give a numpy array") from None
-
-
 def is_address(source) -> bool:
     """Return whether `source` is the address of something on the web."""
     return ADDRESS.match(str(source)) is not None
@@ -98,7 +90,7 @@ def _what_is_wrong(error):
 def _decoded(source):
     """Return an upright image of any mode."""
     if is_array(source):
-        return _from_array(as_array(source))
+        return _from_array(np.asarray(source))
     if isinstance(source, Image.Image):
         return _upright(source)
     content = _content(source)
