@@ -64,7 +64,9 @@ def imported(module):
 
 def last_line(error):
     """Return what an error says; Ray gives a worker's as a cause, below its traceback."""
-    return str(getattr(error, "cause", error)).splitlines()[-1]
+    cause = getattr(error, "cause", error)
+    text = str(cause) or repr(cause)
+    return text.splitlines()[-1]
 
 
 def command_line(main, parser):

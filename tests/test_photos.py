@@ -1,5 +1,6 @@
 """Photos: what is classified, how a garment is cut out, and which files are pictures."""
 
+import io
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import cv2
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -219,6 +221,16 @@ def test_each_image_in_an_array_gets_its_answer(network, few):
         assert labels(one) == expected[:1]
     in_colour = NOISE[np.newaxis].repeat(3, axis=0)
     assert labels(np.moveaxis(in_colour, 3, 1)) == labels(in_colour)
+
+
+@pytest.mark.parametrize("draw", [plt.plot, plt.scatter, plt.step])
+def test_a_chart_is_no_garment(draw, network):
+    content = io.BytesIO()
+    draw(range(20), np.random.default_rng(0).normal(size=20).cumsum())
+    plt.savefig(content)
+    plt.close()
+    [item] = photos.classify(network, content)
+    assert item.warning == "a drawing? its outline is mostly empty"
 
 
 class Unreadable:

@@ -14,6 +14,7 @@ THINNEST = 8  # pixels; of a strip nothing would be left inside the rim
 RIM = 0.025  # share of the shorter side that is surely background
 DARKEST = 60  # every photo learnt from has a pixel that is as bright
 BRIGHT = 200  # in the dataset the brightest pixel is 254 or 255
+FILLED = 0.5  # of the inside of an outline; photos have 0.96 and more, charts mostly 0.05 to 0.5
 SIMILAR = 0.5  # a second cut-out with this share of the first one's area is a second garment
 
 
@@ -48,7 +49,8 @@ def prepare(image) -> Prepared:
     kept = garment if garment.any() else ~garment  # the whole photo, if no garment was found
     cut = Image.fromarray(np.where(kept[..., np.newaxis], photo, np.uint8(255)))
     view = _scaled(cut.crop(Image.fromarray(kept).getbbox()).convert("L"))
-    warning = _doubt(garment, second, view)
+    filled = mask[kept].mean()
+    warning = _doubt(garment, filled, second, view)
     view = _brightened(view)
     views = np.stack([view, view[:, ::-1]])[..., np.newaxis]
     return Prepared(views, _stages(image, cut, view), warning)
@@ -113,12 +115,14 @@ def _largest_part(mask):
     return part > 0, second / max(1, largest)
 
 
-def _doubt(garment, second, view):
+def _doubt(garment, filled, second, view):
     """Return why the cut-out may be wrong, or an empty text."""
     if garment.mean() >= 0.9:
         return "no background was found"
     if garment.mean() <= 0.02:
         return "no garment was found"
+    if filled < FILLED:
+        return "a drawing? its outline is mostly empty"
     if second > SIMILAR:
         return "two garments? the larger one was taken"
     if np.ptp(view) < 40:
