@@ -21,6 +21,8 @@ class Bar:
         self.begun = monotonic()
         self.last_shown = self.begun
         self.is_shown = False
+        encoding = str(getattr(sys.stdout, "encoding", ""))
+        self.block = "█" if encoding.lower().startswith("utf") else "#"
         self.clear = "\r\033[K" if sys.stdout.isatty() else ""  # the line of a terminal
 
     def show(self, done, note=""):
@@ -31,7 +33,7 @@ class Bar:
             return
         share = done / self.total
         left = (now - self.begun) / (done - self.done_before) * (self.total - done)
-        bar = "#" * int(BAR_WIDTH * share)
+        bar = self.block * int(BAR_WIDTH * share)
         self._draw(f"{share:4.0%} |{bar:{BAR_WIDTH}}| {left:.0f} s left{note}")
         self.last_shown = now
 

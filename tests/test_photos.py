@@ -310,6 +310,19 @@ def test_cards_show_names_and_answers_and_load_nothing(network, garments, tmp_pa
     assert "http" not in html
 
 
+@pytest.mark.parametrize(("encoding", "block"), [("utf-8", "█"), ("latin-1", "#")])
+def test_the_bar_is_drawn_with_what_a_terminal_has(encoding, block, monkeypatch):
+    written = io.BytesIO()
+    terminal = io.TextIOWrapper(written, encoding)
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stdout", terminal)
+    monkeypatch.setattr(progress, "monotonic", iter([0, 2, 4]).__next__)
+    bar = progress.Bar(2)
+    bar.show(1)
+    terminal.flush()
+    assert f" 50% |{block * 10} " in written.getvalue().decode(encoding)
+
+
 def test_the_bar_appears_where_work_takes_more_than_a_second(monkeypatch, capsys):
     now = [0.0]
     monkeypatch.setattr(progress, "monotonic", lambda: now[0])
