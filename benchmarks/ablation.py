@@ -13,7 +13,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks import mistakes_in_a_sentence, parsed, positive
+from benchmarks import mistakes_in_a_sentence, parsed
 from fmnist_utils import data, training
 from fmnist_utils.augment import AUGMENTATIONS
 from fmnist_utils.errors import expect
@@ -64,7 +64,7 @@ def main(name, epochs, seeds, wanted):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("recipe", choices=RECIPES)
-    parser.add_argument("--epochs", type=positive, default=10)
+    parser.add_argument("--epochs", type=int, default=10)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     parser.add_argument("--changes", nargs="+", help="some of the changes, by name")
     with mistakes_in_a_sentence():

@@ -71,6 +71,7 @@ def last_line(error):
 
 def command_line(main, parser):
     """Call `main` with the arguments of the command line; what is wrong is told in a sentence."""
+    sys.stdout.reconfigure(errors="replace")  # where a terminal lacks a character
     parser.add_argument("--address", default="local", help="the cluster's, or this machine alone")
     try:
         main(parsed(parser))

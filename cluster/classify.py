@@ -12,6 +12,7 @@ import glob
 import os
 import re
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow as pa
 import ray
@@ -73,6 +74,8 @@ def written(path):
 
 def located(place, what):
     """Return the file system of a path or an address, and the path there."""
+    if place.startswith("file://"):
+        place = unquote(place.removeprefix("file://"))
     if "://" not in place:
         return LocalFileSystem(), os.path.abspath(as_path(place, what))
     system, path = fs.FileSystem.from_uri(place)

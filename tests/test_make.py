@@ -3,6 +3,8 @@
 import os
 import shutil
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -17,8 +19,9 @@ ODD_VALUES = [
 
 
 @pytest.fixture
-def project(tmp_path):
-    """A copy of the project, in a folder with a space, with this one's packages."""
+def project(tmp_path, monkeypatch):
+    """A copy of the project, in a folder with a space, with this one's Python and packages."""
+    monkeypatch.setenv("PATH", str(Path(sys.executable).parent), prepend=os.pathsep)
     folder = tmp_path / "my project"
     copy_project(folder)
     (folder / ".venv").symlink_to(ROOT / ".venv")
