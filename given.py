@@ -25,10 +25,15 @@ def known_values(command):
     if command not in NOTEBOOKS:
         return OTHERS.get(command, {})
     notebook = json.loads(Path(NOTEBOOKS[command]).read_text(encoding="utf-8"))
+    assignments = ast.parse("".join(parameters(notebook)["source"])).body
+    return {each.targets[0].id: each.value.value for each in assignments}
+
+
+def parameters(notebook):
+    """Return the one cell with the values that a reader may change."""
     for cell in notebook["cells"]:
         if "parameters" in cell["metadata"].get("tags", []):
-            assignments = ast.parse("".join(cell["source"])).body
-            return {each.targets[0].id: each.value.value for each in assignments}
+            return cell
     raise ValueError("The notebook has no cell that is tagged 'parameters'.")
 
 

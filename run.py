@@ -23,7 +23,7 @@ from nbclient.exceptions import DeadKernelError
 from nbconvert import HTMLExporter
 from traitlets.config import Config
 
-from given import checked, from_make
+from given import checked, from_make, parameters
 
 NOTEBOOKS = ("train", "inference")
 ANSWERS = "runs/answers.csv"  # all answers about photos, with all ten probabilities
@@ -88,10 +88,8 @@ def given_values(name, arguments):
 def set_values(notebook, given):
     """Add a cell with the values given, below the one that has the notebook's own."""
     lines = [f"{name} = {value!r}" for name, value in given.items()]
-    for place, cell in enumerate(notebook.cells):
-        if "parameters" in cell.metadata.get("tags", []):
-            notebook.cells.insert(place + 1, nbformat.v4.new_code_cell("\n".join(lines)))
-            return
+    place = notebook.cells.index(parameters(notebook)) + 1
+    notebook.cells.insert(place, nbformat.v4.new_code_cell("\n".join(lines)))
 
 
 @contextmanager

@@ -19,7 +19,7 @@ import app
 from docs.execute import ROOT, code_cells, pictures, read
 from docs.screenshot import drop, start_chromium
 from fmnist_utils import photos
-from run import parameters
+from given import parameters
 from tests.conftest import copy_project
 
 PORT = 8765
