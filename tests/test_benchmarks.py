@@ -48,7 +48,7 @@ def test_the_best_seed_is_saved_with_the_figures_of_all(few, tmp_path, monkeypat
     [
         (["seeds", "--recipies", "compact"], "there is no --recipies; did you mean --recipe?"),
         (["seeds", "--seeds", "zero"], "invalid int value: 'zero'"),
-        (["kill", "many"], "invalid positive value: 'many'"),
+        (["kill", "0"], "invalid positive value: '0'"),
         (["photos", "/nowhere"], "does not exist; check the path."),
         (["speed", "--rounds", "3"], "there is no --rounds; leave it out."),
     ],
@@ -58,6 +58,7 @@ def test_what_cannot_be_used_is_told_before_anything_is_measured(arguments, sent
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert ended.returncode
     assert ended.stderr.splitlines()[-1].endswith(sentence)
+    assert "Traceback" not in ended.stderr
 
 
 def test_a_missing_cell_of_a_table_stays_empty():

@@ -124,6 +124,7 @@ def test_every_mode_is_read():
         assert difference(read(SHIRT.convert(mode)), SHIRT) < 5, mode
     for mode in ("LA", "I", "F"):
         assert difference(read(SHIRT.convert(mode)), grey) < 5, mode
+        assert read(SHIRT.convert(mode).resize((784, 100))).size == (784, 100)
 
 
 def test_arrays_are_scaled_by_what_they_hold():
