@@ -14,7 +14,7 @@ THINNEST = 8  # pixels; of a strip nothing would be left inside the rim
 RIM = 0.025  # share of the shorter side that is surely background
 DARKEST = 60  # every photo learnt from has a pixel that is as bright
 BRIGHT = 200  # in the dataset the brightest pixel is 254 or 255
-FILLED = 0.5  # of the inside of an outline; photos have 0.96 and more, charts mostly 0.05 to 0.5
+FILLED = 0.5  # of the inside of an outline; photos have 0.945 and more, charts mostly 0.05 to 0.5
 SIMILAR = 0.5  # a second cut-out with this share of the first one's area is a second garment
 
 
