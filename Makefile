@@ -3,10 +3,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 PYTHON := .venv/bin/python
 export TF_CPP_MIN_LOG_LEVEL ?= 3
-# The settings of a machine that would break something here.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# These would break something here, if a machine had other settings.
 export KERAS_BACKEND ?= tensorflow
 export PYTHONUTF8 := 1
-export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_USER := 0
 unexport PYTHONPATH PYTHONHOME
 

@@ -55,12 +55,14 @@ class Classifier:
         self.system = system
 
     def __call__(self, files):
+        paths = [name.decode(*NAMES) for name in files["name"]]
+        items = photos.classify(self.network, [Picture(self.system, path) for path in paths])
         # A table of Arrow's has types, even where all rows are errors.
-        return pa.Table.from_pylist([self.row(name.decode(*NAMES)) for name in files["name"]])
+        return pa.Table.from_pylist([self.row(item) for item in items])
 
-    def row(self, path):
-        item = photos.classify(self.network, [Picture(self.system, path)])[0]
-        row = {"path": written(path), "label": item.label, "probability": item.probability}
+    def row(self, item):
+        path = written(item.source.name)
+        row = {"path": path, "label": item.label, "probability": item.probability}
         row.update(dict.fromkeys(CLASS_NAMES, float("nan")))
         row.update(item.ranking)  # which is empty where there is an error
         row.update(warning=item.warning, error=item.error, model=self.sha256)

@@ -29,7 +29,6 @@ class Checkpoint:
         self.run_dir = as_path(run_dir, "RUN_DIR")
         self.partial = self.run_dir / "epoch.partial"
         self.settings = json.loads(json.dumps(settings))  # as they are read back
-        self.cores_before = None  # of the newest state
         self.last_seen = ""  # the name of the newest state, as this training left the folder
 
     def read(self, weights, variables) -> State:
@@ -42,7 +41,7 @@ class Checkpoint:
         self.last_seen = self._newest()
         for path in reversed(paths):
             try:
-                state = self._whole(path, weights, variables)
+                state, cores_before = self._whole(path, weights, variables)
             except UserError:
                 raise
             except Exception as error:  # zipfile, numpy and json raise many kinds
@@ -50,8 +49,8 @@ class Checkpoint:
                 continue
             done = len(state.history["loss"])
             line = f"{self.run_dir} holds {done} of {self.settings['epochs']} epochs already."
-            if done < self.settings["epochs"] and self.cores_before not in (None, cores()):
-                line += f" They were trained on {self.cores_before} cores and the others will be on"
+            if done < self.settings["epochs"] and cores_before not in (None, cores()):
+                line += f" They were trained on {cores_before} cores and the others will be on"
                 line += f" {cores()}, so the weights will not be the same to the bit."
             print(line)
             return state
@@ -98,12 +97,14 @@ class Checkpoint:
         return max((path.name for path in self._paths()), default="")
 
     def _whole(self, path, weights, variables):
-        """Return the state in `path`; raise an error if it is damaged."""
+        """Return the state in `path`, and the number of cores that it names, if any.
+
+        Raises an error if it is damaged.
+        """
         with np.load(path) as file:  # the zip's checksums tell damage
             arrays = list(file.values())
         content = json.loads(arrays.pop(0).item())
         self._expect_same_run(content["settings"])
-        self.cores_before = content.get("cores")  # earlier versions did not write it
         history = {name: content["history"][name] for name in CURVES}
         values = np.array(list(history.values()), dtype=float)
         epochs = int(path.stem.removeprefix("epoch-"))
@@ -111,7 +112,7 @@ class Checkpoint:
             raise ValueError("its history has gaps")
         best = _fitting(arrays[: len(weights)], weights)
         last = _fitting(arrays[len(weights) :], variables)
-        return State(history, best, last)
+        return State(history, best, last), content.get("cores")
 
     def _expect_same_run(self, found):
         """Raise UserError if the settings `found` in a state are not this training's."""

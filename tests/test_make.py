@@ -133,7 +133,7 @@ def test_an_environment_of_another_python_is_made_anew(bare, version):
     (bare / ".venv/installed").write_text("")
     old_python(bare / "bin/python3")  # the first on the path, and one that is not supported
     make(bare, "infer")
-    made = subprocess.run([bare / ".venv/bin/python", "-c", "import sys; print(sys.prefix)"])
+    made = subprocess.run([bare / ".venv/bin/python", "-c", "import sys"])
     assert made.returncode == 0
 
 
